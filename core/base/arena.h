@@ -1,7 +1,7 @@
 /* arena.h - memory with one lifetime: everything in an arena ends together.
  *
- * One thread uses an arena at a time; it may move between threads with the thing whose life it is.  Out of memory
- * aborts (the queue is on disk); what a caller can make big is bounded before it gets here. */
+ * One thread uses an arena at a time; it may move between threads with the thing whose life it is.  Out of
+ * memory aborts (the queue is on disk); what a caller can make big is bounded before it gets here. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 

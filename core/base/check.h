@@ -1,8 +1,8 @@
 /* check.h - the impossible, and calls that nobody here makes.
  *
- * CHECK guards what only a defect of ours can break: it stays on in release, says where, and aborts, because the queue
- * is on disk and a restart is not a loss.  Never CHECK what came from outside: that is HERALD_INVALID.
- * Include this header last: it turns the banned calls into compile errors. */
+ * CHECK guards what only a defect of ours can break: it stays on in release, says where, and aborts, because
+ * the queue is on disk and a restart is not a loss.  Never CHECK what came from outside: that is
+ * HERALD_INVALID. Include this header last: it turns the banned calls into compile errors. */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 

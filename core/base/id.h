@@ -1,6 +1,6 @@
 /* id.h - signed 64-bit ids made before the write: 42 bits of milliseconds since 2024-01-01, 10 of node, 11 of
- * sequence.  They never go back, also when the wall clock does, so a table keyed by them grows at its end and every
- * store verb can be repeated with the same id. */
+ * sequence.  They never go back, also when the wall clock does, so a table keyed by them grows at its end and
+ * every store verb can be repeated with the same id. */
 #ifndef BASE_ID_H
 #define BASE_ID_H
 
@@ -12,7 +12,7 @@
 
 struct id_source {
 	_Atomic int64_t last; /* time and sequence, without the node */
-	int64_t node;	      /* 0..1023 */
+	int64_t node;         /* 0..1023 */
 };
 
 /* greatest: the greatest id that the store holds, 0 for none: nothing at or below it is made again. */

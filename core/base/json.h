@@ -1,7 +1,8 @@
-/* json.h - JSON from outside, bounded before a tree exists, and jansson's trees read with pointers for faults.
+/* json.h - JSON from outside, bounded before a tree exists, and jansson's trees read with pointers for
+ * faults.
  *
- * A byte limit is not a memory limit (jansson takes 78 bytes per byte of [{},{},...]), so json_read first scans the
- * text: UTF-8 only, no NUL, depth, number of values, key length, no duplicate keys. */
+ * A byte limit is not a memory limit (jansson takes 78 bytes per byte of [{},{},...]), so json_read first
+ * scans the text: UTF-8 only, no NUL, depth, number of values, key length, no duplicate keys. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -11,15 +12,23 @@
 #include "herald/error.h"
 #include "herald/kit.h"
 
-enum json_trouble { JSON_FINE = 0, JSON_MALFORMED, JSON_DUPLICATE_KEY, JSON_NOT_UTF8, JSON_TOO_DEEP, JSON_TOO_MANY };
+enum json_trouble {
+	JSON_FINE = 0,
+	JSON_MALFORMED,
+	JSON_DUPLICATE_KEY,
+	JSON_NOT_UTF8,
+	JSON_TOO_DEEP,
+	JSON_TOO_MANY
+};
 
 struct json_fault {
 	enum json_trouble trouble;
 	unsigned line, column; /* 1-based, 0 unknown */
-	char text[128];	       /* sanitised: no control bytes of the input */
+	char text[128];        /* sanitised: no control bytes of the input */
 };
 
-/* One document, object or array at the top.  NULL and *ret_fault filled when refused.  The caller owns the tree. */
+/* One document, object or array at the top.  NULL and *ret_fault filled when refused.  The caller owns the
+ * tree. */
 json_t *json_read(const char *data, size_t size, struct json_fault *ret_fault);
 
 /* The scan alone (also what the fuzzer drives). */

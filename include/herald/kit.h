@@ -1,8 +1,8 @@
 /* kit.h - what every plugin would otherwise write again: errors, bounded text building, encodings, digests.
  *
  * Linked statically into each plugin (target herald::abi, libherald-kit.a) and into the core: a source-level
- * convenience, never part of the binary border.  Nothing here allocates without a maximum, and nothing keeps state.
- * Every function may be called from any thread. */
+ * convenience, never part of the binary border.  Nothing here allocates without a maximum, and nothing keeps
+ * state. Every function may be called from any thread. */
 #ifndef HERALD_KIT_H
 #define HERALD_KIT_H
 
@@ -13,8 +13,9 @@
 #include "herald/error.h"
 #include "herald/message.h"
 
-/* A text that grows up to a maximum given at birth.  Past it, or out of memory, the builder turns to HERALD_LIMIT
- * and swallows what follows, so that a caller checks once, at the end.  Always 0-terminated, never NULL. */
+/* A text that grows up to a maximum given at birth.  Past it, or out of memory, the builder turns to
+ * HERALD_LIMIT and swallows what follows, so that a caller checks once, at the end.  Always 0-terminated,
+ * never NULL. */
 struct herald_builder {
 	char *data; /* "" until the first byte */
 	size_t size, capacity, size_max;
@@ -26,7 +27,8 @@ void herald_builder_done(struct herald_builder *builder);  /* frees; works on a 
 void herald_builder_clear(struct herald_builder *builder); /* empty, ready for use again */
 void herald_add(struct herald_builder *builder, const char *text);
 void herald_add_bytes(struct herald_builder *builder, const void *data, size_t size);
-void herald_addf(struct herald_builder *builder, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void herald_addf(struct herald_builder *builder, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* A JSON string with its quotes; invalid UTF-8 becomes U+FFFD. */
 void herald_add_json(struct herald_builder *builder, const char *text);
 /* RFC 3986: everything but unreserved characters becomes %XX. */
