@@ -12,6 +12,7 @@
 struct arena;
 
 struct arena *arena_new(void);
+struct arena *arena_new_wiped(void);   /* for secrets: overwritten when it ends or is cleared */
 void arena_free(struct arena *arena);  /* NULL is fine */
 void arena_clear(struct arena *arena); /* everything in it ends; keeps a first block for reuse */
 size_t arena_bytes(const struct arena *arena);

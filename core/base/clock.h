@@ -13,6 +13,7 @@
 int64_t clock_wall_ms(void);
 int64_t clock_wall_us(void);
 int64_t clock_mono_ms(void);
+int64_t clock_mono_us(void);
 
 enum { CLOCK_TEXT_SIZE = 32 };
 

@@ -2,7 +2,8 @@
  * faults.
  *
  * A byte limit is not a memory limit (jansson takes 78 bytes per byte of [{},{},...]), so json_read first
- * scans the text: UTF-8 only, no NUL, depth, number of values, key length, no duplicate keys. */
+ * scans the text: UTF-8 only, no NUL, depth, number of values, key length.  Then jansson parses it, and
+ * refuses duplicate keys, also those that are equal only once their escapes are read. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -37,7 +38,8 @@ enum json_trouble json_scan(const char *data, size_t size, struct json_fault *re
 /* Compact text of a tree into a builder; key order is kept. */
 void json_write(const json_t *tree, struct herald_builder *builder);
 
-/* One step of an RFC 6901 pointer, escaped, behind what is there. */
+/* One step of an RFC 6901 pointer, escaped, behind what is there.  A step that does not fit is left out
+ * whole. */
 void json_pointer_add(char *pointer, size_t size, const char *key);
 
 static inline void json_freep(json_t **tree)
