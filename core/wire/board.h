@@ -54,7 +54,8 @@ enum { BOARD_SLOTS_MAX = 4096 };
 enum herald_code board_create(const char *path, const struct board_head *head, uint32_t slots,
 			      struct board **ret_board, struct herald_error *err);
 /* Host: map an inherited descriptor and lock it (fcntl) for the life of the process.  BUSY: somebody holds
- * it. */
+ * it.  The lock ends when ANY descriptor of the file is closed by the process, so fd must be its only one,
+ * and stays the board's until board_free. */
 enum herald_code board_attach(int fd, struct board **ret_board, struct herald_error *err);
 /* The next daemon: open what an earlier one left.  CORRUPT: not a board of ours (a torn creation included).
  */
@@ -78,10 +79,12 @@ bool board_outcome(const struct board *board, uint64_t ticket,
 		   struct herald_outcome *ret_outcome); /* DONE only */
 void board_free_slot(struct board *board, uint64_t ticket);
 
-/* For whoever resolves: slot by slot.  False: FREE. */
+/* For whoever resolves: slot by slot.  False: FREE.  A channel process can write anything into its board:
+ * a word that is no state reads as ON_WIRE (unknown), texts of outcomes end, verdicts exist. */
 bool board_read(const struct board *board, uint32_t slot, struct slot_identity *ret_identity,
 		enum slot_state *ret_state, uint64_t *ret_ticket, struct herald_outcome *ret_outcome);
 
+/* All zero when the kernel does not say: then no board is of the same boot. */
 void board_boot_id(uint8_t ret_boot_id[16]); /* of this machine now */
 
 #endif

@@ -50,18 +50,21 @@ struct frame {
 	size_t size;
 };
 
-/* Append one frame to a batch: begin, add fields, end.  The batch's own maximum bounds it. */
+/* Append one frame to a batch: begin, add fields, end.  The batch's own maximum bounds it: a frame that does
+ * not fit, or is longer than FRAME_BYTES_MAX, is taken out again (end answers false), so that a batch holds
+ * whole frames only and never turns to LIMIT. */
 size_t frame_begin(struct herald_builder *batch, enum frame_type type,
 		   uint64_t sequence); /* answers where it began */
-void frame_end(struct herald_builder *batch, size_t began);
+bool frame_end(struct herald_builder *batch, size_t began);
 
 /* Bytes come in as they come; whole frames go out. */
 struct frame_reader {
-	uint8_t *data;
-	size_t size, used, capacity;
+	struct herald_builder pending;
+	size_t used; /* of pending, by frames already given out */
 };
 
 void frame_reader_init(struct frame_reader *reader);
+/* Wipes what it held: frames may carry secrets. */
 void frame_reader_done(struct frame_reader *reader);
 /* Read once from fd.  OK: something came (call frame_next until false); BUSY: would block; IO: error or end
  * (text "closed" for a clean end). */

@@ -1,8 +1,8 @@
 /* message.h - the contents of the frames: one struct, one encoder and one decoder each.
  *
  * Decoders copy texts into the arena given (0-terminated); CORRUPT when a field has the wrong size, a text
- * holds a 0 or is not UTF-8 where it must be, or a bound is passed.  Used by both ends, so that they cannot
- * drift apart. */
+ * holds a 0 or is not UTF-8 where it must be, or a bound is passed; what a plugin says for people (log
+ * fields, reasons) is cut and repaired instead.  Used by both ends, so that they cannot drift apart. */
 #ifndef WIRE_MESSAGE_H
 #define WIRE_MESSAGE_H
 
@@ -13,6 +13,14 @@
 #include "base/arena.h"
 #include "herald/message.h"
 #include "wire/frame.h"
+
+enum {
+	WIRE_OPTIONS_MAX = 256,
+	WIRE_VALUES_MAX = 1024, /* of one option that is a list */
+	WIRE_METERS_MAX = 64,
+	WIRE_LOG_FIELDS_MAX = 32,
+	WIRE_PROSE_BYTES_MAX = 1024, /* texts for people that come from a plugin */
+};
 
 /* An option as the operator wrote it: a scalar has one value, a list any number.  Secrets come resolved: the
  * channel process never opens a secret's file and inherits no environment. */
@@ -75,24 +83,29 @@ struct wire_checked {
 	const char *canonical, *destination, *text; /* text: why not */
 };
 
-void wire_config_write(struct herald_builder *batch, const struct wire_config *config);
+/* The writers append one whole frame; false: it did not fit into the batch, which is as it was before. */
+bool wire_config_write(struct herald_builder *batch, const struct wire_config *config);
 enum herald_code wire_config_read(const struct frame *frame, struct arena *arena,
 				  struct wire_config *ret_config, struct herald_error *err);
-void wire_ready_write(struct herald_builder *batch, const struct wire_ready *ready);
+bool wire_ready_write(struct herald_builder *batch, const struct wire_ready *ready);
 enum herald_code wire_ready_read(const struct frame *frame, struct arena *arena, struct wire_ready *ret_ready,
 				 struct herald_error *err);
-void wire_send_write(struct herald_builder *batch, uint64_t ticket, const struct wire_send *send);
+bool wire_send_write(struct herald_builder *batch, uint64_t ticket, const struct wire_send *send);
 enum herald_code wire_send_read(const struct frame *frame, struct arena *arena, struct wire_send *ret_send,
 				struct herald_error *err);
-void wire_log_write(struct herald_builder *batch, const struct wire_log *log);
+bool wire_log_write(struct herald_builder *batch, const struct wire_log *log);
 enum herald_code wire_log_read(const struct frame *frame, struct arena *arena, struct wire_log *ret_log,
 			       struct herald_error *err);
-void wire_checked_write(struct herald_builder *batch, uint64_t question, const struct wire_checked *checked);
+bool wire_checked_write(struct herald_builder *batch, uint64_t question, const struct wire_checked *checked);
 enum herald_code wire_checked_read(const struct frame *frame, struct arena *arena,
 				   struct wire_checked *ret_checked, struct herald_error *err);
+/* METERS: one value for each of the plugin's, in its table's order; at most WIRE_METERS_MAX. */
+bool wire_meters_write(struct herald_builder *batch, uint64_t question, const double *values, size_t count);
+enum herald_code wire_meters_read(const struct frame *frame, double *ret_values, size_t size,
+				  size_t *ret_count, struct herald_error *err);
 /* HELLO, REFUSED: a number (version; herald_code) and a text.  MEMORY, CHECK: a text.  The rest carry no
  * fields. */
-void wire_note_write(struct herald_builder *batch, enum frame_type type, uint64_t sequence, uint64_t number,
+bool wire_note_write(struct herald_builder *batch, enum frame_type type, uint64_t sequence, uint64_t number,
 		     struct herald_text text);
 enum herald_code wire_note_read(const struct frame *frame, struct arena *arena, uint64_t *ret_number,
 				struct herald_text *ret_text, struct herald_error *err);

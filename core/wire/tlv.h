@@ -13,6 +13,11 @@ void tlv_add_u64(struct herald_builder *builder, uint16_t tag, uint64_t value);
 void tlv_add_f64(struct herald_builder *builder, uint16_t tag, double value);
 void tlv_add_text(struct herald_builder *builder, uint16_t tag, const char *text); /* without its 0 */
 void tlv_add_bytes(struct herald_builder *builder, uint16_t tag, const void *data, size_t size);
+/* A field whose bytes are fields themselves: begin, add the inner ones, end. */
+size_t tlv_begin(struct herald_builder *builder, uint16_t tag); /* answers where it began */
+void tlv_end(struct herald_builder *builder, size_t began);
+
+enum { TLV_HEAD_BYTES = 8 };
 
 struct tlv {
 	uint16_t tag;
