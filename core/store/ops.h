@@ -296,7 +296,7 @@ struct store_put_key {
 
 /* Pause and resume survive a restart. */
 struct store_put_channel {
-	struct store_op op; /* pause: takes_back by channel */
+	struct store_op op; /* takes_back by channel; also when it resumes: so the dispatcher hears of it */
 	int32_t channel;
 	bool is_paused;
 	const char *why;

@@ -93,8 +93,10 @@ struct store_notification_row {
 struct store_delivery_row {
 	int64_t notification, due_at_ms, first_attempt_at_ms, expires_at_ms, changed_at_ms, recipient,
 		recipient_version;
-	int64_t run;
+	int64_t run, tenant;
 	uint32_t n, attempts, tries_spent, crash_marks, step, priority;
+	uint32_t attempts_max;           /* category's, 0: the channel's */
+	enum uncertain_policy uncertain; /* category's, DEFAULT: the channel's */
 	int32_t channel;
 	enum delivery_state state;
 	enum reason reason;

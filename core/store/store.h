@@ -22,7 +22,8 @@
 struct store;
 struct store_op;
 
-/* A lane that got something due: the dispatcher's reason to claim. */
+/* A lane that got rows queued (accept without a permit, wake, replan, redrive, resolve): the dispatcher's
+ * reason to claim.  Not told of settles: whoever settles knows. */
 struct store_queued {
 	int32_t channel;
 	int64_t lane;
