@@ -6,6 +6,7 @@
 #ifndef CHANNEL_TALK_H
 #define CHANNEL_TALK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/limits.h"
@@ -34,10 +35,21 @@ struct talk_check {
 
 void talk_check(struct talk *talk, struct talk_check *check);
 
-/* Supervisor's side: a process's socket comes and goes (the talk thread closes it).  Any thread. */
-void talk_attach(struct talk *talk, int32_t channel, const char *channel_name, int fd);
-void talk_detach(struct talk *talk, int32_t channel);
-/* Ask every process for its meters; the answers go to metric_plugin_set. */
+/* --- the supervisor's side --- */
+
+struct wire_meter;
+
+/* A process's talk socket and the pipe of its standard output and error: the talk thread owns and closes
+ * both. pidfd is copied: a process that breaks the language on its talk socket is killed through it.  Answers
+ * the line's number.  Any thread, never blocking. */
+uint64_t talk_attach(struct talk *talk, int32_t channel, const char *channel_name, int fd, int output,
+		     int pidfd);
+/* The process is READY: ask it from now on.  meters are copied. */
+void talk_ready(struct talk *talk, uint64_t line, const struct wire_meter *meters, size_t count);
+/* It ended or is to: ask it no more.  What is open is answered with BUSY when its socket closes. */
+void talk_detach(struct talk *talk, uint64_t line);
+/* Ask every process for its meters now (the thread does so by itself every 10 s); the answers, summed over
+ * the processes of a channel, go to metric_plugin_set. */
 void talk_telemetry(struct talk *talk);
 
 #endif

@@ -29,6 +29,7 @@ static const struct layout_field option_fields[] = {
 	FIELD(struct wire_option, where, 2, LAYOUT_TEXT, PATH_BYTES_MAX),
 	ITEMS(struct wire_option, values, value_count, 3, LAYOUT_TEXTS, WIRE_VALUES_MAX, NULL),
 	FIELD(struct wire_option, is_list, 4, LAYOUT_BOOL, 0),
+	FIELD(struct wire_option, is_secret, 5, LAYOUT_BOOL, 0),
 };
 static const struct layout option_layout = LAYOUT("option", struct wire_option, option_fields);
 

@@ -22,13 +22,15 @@ enum {
 	WIRE_PROSE_BYTES_MAX = 1024, /* texts for people that come from a plugin */
 };
 
-/* An option as the operator wrote it: a scalar has one value, a list any number.  Secrets come resolved: the
- * channel process never opens a secret's file and inherits no environment. */
+/* An option as the operator wrote it: a scalar has one value, a list any number.  A scalar that was a
+ * reference (env:, file:) comes resolved and marked: the channel process never opens a secret's file and
+ * inherits no environment.  What is not marked is literal, also for an option of type secret: the host
+ * refuses that. */
 struct wire_option {
 	const char *name, *where; /* where: "conf.d/30-sms.yaml:7:5" */
 	const char *const *values;
 	size_t value_count;
-	bool is_list;
+	bool is_list, is_secret;
 };
 
 struct wire_config {

@@ -17,7 +17,11 @@
 
 static const char *const list_values[] = {"10.0.0.1", "", "grün"};
 static const struct wire_option options[] = {
-	{.name = "from", .where = "conf.d/30-sms.yaml:7:5", .values = list_values, .value_count = 1},
+	{.name = "from",
+	 .where = "conf.d/30-sms.yaml:7:5",
+	 .values = list_values,
+	 .value_count = 1,
+	 .is_secret = true},
 	{.name = "hosts",
 	 .where = "conf.d/30-sms.yaml:8:5",
 	 .values = list_values,
@@ -112,6 +116,8 @@ static void config_comes_back_with_its_options(void **state)
 	assert_int_equal(got.option_count, 3);
 	assert_string_equal(got.options[0].where, "conf.d/30-sms.yaml:7:5");
 	assert_false(got.options[0].is_list);
+	assert_true(got.options[0].is_secret);
+	assert_false(got.options[1].is_secret);
 	assert_true(got.options[1].is_list);
 	assert_int_equal(got.options[1].value_count, 3);
 	assert_string_equal(got.options[1].values[2], "grün");
