@@ -1,0 +1,7 @@
+if(TARGET email_rooms)
+  herald_unit_test(test_email_mailbox.c LIBS email_rooms)
+  herald_unit_test(test_email_header.c LIBS email_rooms)
+  herald_unit_test(test_email_mime.c LIBS email_rooms)
+  herald_unit_test(test_email_verdict.c LIBS email_rooms)
+  herald_unit_test(test_email_settings.c LIBS email_rooms)
+endif()
