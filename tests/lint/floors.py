@@ -25,7 +25,7 @@ TABLE = {
     "intake": {"base", "model", "route", "store", "telemetry"},
     "clerk": {"base", "model", "route", "store", "telemetry"},
     "dispatch": {"base", "model", "route", "store", "channel", "telemetry"},
-    "http": {"base", "model", "config", "store", "channel", "intake", "telemetry"},
+    "http": {"base", "model", "config", "store", "channel", "intake", "route", "telemetry"},
     "cli": {"base"},
 }
 
