@@ -1,0 +1,74 @@
+/* memory.c - what a plugin learned about an address: kept durably, then told to the host, then to whoever
+ * comes next.
+ *
+ * The host sends nothing more for that ticket before KEPT, so one person gets one conversation. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dispatch/private.h"
+
+#include "base/check.h"
+
+void dispatcher_memory(struct dispatcher *dispatcher, int32_t channel, uint64_t number,
+		       struct herald_text memory)
+{
+	struct outlet *outlet = dispatcher_outlet(dispatcher, channel);
+	const struct ticket *ticket = outlet == NULL ? NULL : map_get(outlet->by_number, (int64_t)number);
+	struct memory_note *note;
+	struct arena *arena;
+
+	if (ticket == NULL)
+		return;
+	arena = arena_new();
+	note = arena_new_of(arena, struct memory_note);
+	note->arena = arena;
+	note->ticket = number;
+	note->memory = (struct store_memory){
+		.op = {.verb = STORE_MEMORY, .now_ms = dispatcher->now.wall, .arena = arena},
+		.channel = channel,
+		.address_row = ticket->job->address_row,
+		.memory = arena_bytes_copy(arena, memory.data, memory.size),
+	};
+	memcpy(note->memory.address_hash, ticket->job->address_hash, ADDRESS_HASH_BYTES);
+	dispatcher->notes++;
+	dispatcher->settings.book.submit(dispatcher->settings.book.context, &note->memory.op);
+}
+
+/* Jobs that were read before the commit know nothing of it: those in hand, and those on their way. */
+static void spread(struct dispatcher *dispatcher, struct outlet *outlet, const struct store_memory *memory)
+{
+	struct destination *address = outlet_address(outlet, memory->address_hash, dispatcher->now.mono);
+	struct ticket *ticket;
+
+	free(address->memory);
+	address->memory = malloc(memory->memory.size + 1);
+	CHECK(address->memory != NULL);
+	memcpy(address->memory, memory->memory.data, memory->memory.size);
+	address->memory[memory->memory.size] = 0;
+	address->memory_size = memory->memory.size;
+	address->used_at_ms = dispatcher->now.mono;
+	for (ticket = outlet->waiting.first; ticket != NULL; ticket = ticket->stages.next) {
+		if (memcmp(ticket->job->address_hash, memory->address_hash, ADDRESS_HASH_BYTES) == 0)
+			ticket->job->memory = arena_bytes_copy(ticket->job->arena, memory->memory.data,
+							       memory->memory.size);
+	}
+}
+
+void memory_committed(struct dispatcher *dispatcher, struct store_memory *memory)
+{
+	struct memory_note *note =
+		(struct memory_note *)((char *)memory - offsetof(struct memory_note, memory));
+	struct outlet *outlet = dispatcher_outlet(dispatcher, memory->channel);
+
+	CHECK(outlet != NULL && dispatcher->notes > 0);
+	if (memory->op.code != HERALD_OK) {
+		dispatcher_retry(dispatcher, &memory->op);
+		return;
+	}
+	spread(dispatcher, outlet, memory);
+	if (map_get(outlet->by_number, (int64_t)note->ticket) != NULL)
+		dispatcher->settings.carrier.kept(dispatcher->settings.carrier.context, outlet->number,
+						  note->ticket);
+	dispatcher->notes--;
+	arena_free(note->arena);
+}
