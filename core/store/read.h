@@ -162,6 +162,7 @@ enum herald_code store_scheduled(struct store_session *session, int64_t now_ms, 
 enum herald_code store_destination(struct store_session *session, int64_t number, struct arena *arena,
 				   const char **ret_name, int32_t *ret_channel, struct herald_error *err);
 
+/* actor "" and subject 0: any.  Newest first; after: the seq of the last one seen, 0: from the newest. */
 struct store_audit_row {
 	int64_t seq, at_ms, tenant;
 	const char *actor, *verb, *payload; /* payload "" where it was erased */
@@ -169,7 +170,7 @@ struct store_audit_row {
 };
 
 enum herald_code store_audit(struct store_session *session, int64_t tenant, int64_t since_ms,
-			     const char *actor, int64_t after, uint32_t limit, struct arena *arena,
+			     const char *actor, int64_t subject, int64_t after, uint32_t limit, struct arena *arena,
 			     struct store_audit_row **ret_rows, size_t *ret_count, struct herald_error *err);
 /* Walks the whole chain.  CORRUPT: err names the first bad row. */
 enum herald_code store_audit_verify(struct store_session *session, int64_t *ret_rows,

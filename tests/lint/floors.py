@@ -21,7 +21,7 @@ TABLE = {
     "route": {"base", "model"},
     "store": {"base", "model", "config", "telemetry"},
     "channel": {"base", "model", "config", "wire", "telemetry"},
-    "host": {"base", "wire", "config"},
+    "host": {"base", "model", "wire", "config"},  # of model only words.h: a SEND carries them encoded
     "intake": {"base", "model", "route", "store", "telemetry"},
     "clerk": {"base", "model", "route", "store", "telemetry"},
     "dispatch": {"base", "model", "route", "store", "channel", "telemetry"},

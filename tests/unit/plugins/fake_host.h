@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "fake_message.h"
 #include "herald/channel.h"
 
 enum { FAKE_TICKETS_MAX = 256, FAKE_REQUESTS_MAX = 512, FAKE_HEADERS_MAX = 16 };
@@ -27,9 +28,6 @@ void fake_host_free(struct fake_host *fake); /* closes the plugin; NULL is fine 
 
 void fake_set_now(struct fake_host *fake, int64_t now_ms);
 void *fake_self(struct fake_host *fake);
-
-/* A message with every pointer set, text and address as given. */
-struct herald_message fake_message(const char *address, const char *text);
 
 /* Send one message (plugins with send) or several at once (send_batch).  Returns the first ticket's number;
  * the others follow.  The messages are lent until the host is freed. */

@@ -45,14 +45,17 @@ static void every_shape_of_an_error_is_read(void **state)
 
 static void a_long_or_dirty_message_is_cut_and_cleaned(void **state)
 {
-	char body[1000] = "{\"error\":{\"code\":\"C\\u0007\\u001b[2J\",\"message\":\"";
+	struct herald_builder body;
 	struct acs_fault fault;
 
 	(void)state;
+	herald_builder_init(&body, 1000);
+	herald_add(&body, "{\"error\":{\"code\":\"C\\u0007\\u001b[2J\",\"message\":\"");
 	for (int i = 0; i < 200; i++)
-		strcat(body, "\xE2\x82\xAC");
-	strcat(body, "\"}}");
-	fault = read_fault(body);
+		herald_add(&body, "\xE2\x82\xAC");
+	herald_add(&body, "\"}}");
+	fault = read_fault(body.data);
+	herald_builder_done(&body);
 	assert_string_equal(fault.code, "C  [2J");
 	assert_int_equal(strlen(fault.message), 159 / 3 * 3);
 	assert_true(herald_utf8_valid(fault.message, strlen(fault.message)));

@@ -1,0 +1,16 @@
+/* worker.h - the threads on which a plugin that blocks is called (HERALD_BLOCKING; HERALD_SERIAL: one). */
+#ifndef HOST_WORKER_H
+#define HOST_WORKER_H
+
+#include "host/private.h"
+
+/* Starts them. */
+enum herald_code workers_new(struct herald_channel *channel, unsigned count, struct workers **ret_workers,
+			     struct herald_error *err);
+/* Joins them: the tickets are closed and idle. */
+void workers_free(struct workers *workers);
+
+/* All of them sit in a call whose tickets are long overdue: nothing will move any more. */
+bool workers_are_stuck(struct workers *workers, int64_t now_ms);
+
+#endif
