@@ -31,7 +31,7 @@ static bool kind_may_come(const struct roster *roster)
 }
 
 void addresses_check(struct request *request, struct address_question *questions, size_t count,
-		     request_step next)
+		     struct faults *faults, request_step next)
 {
 	const struct roster *roster = roster_get(request->thread->http->settings.rosters);
 
@@ -43,7 +43,7 @@ void addresses_check(struct request *request, struct address_question *questions
 		if (channel == NULL && kind_may_come(roster)) {
 			question->is_down = true;
 		} else if (channel == NULL) {
-			faults_add_as(&request->faults, "unknown_channel", question->pointer, "unknown",
+			faults_add_as(faults, "unknown_channel", question->pointer, "unknown",
 				      *question->channel ? "there is no channel %s of kind %s"
 							 : "there is no channel%s for the kind %s",
 				      question->channel, question->kind);
@@ -64,8 +64,8 @@ void addresses_check(struct request *request, struct address_question *questions
 	roster_put(roster);
 }
 
-bool addresses_checked(struct request *request, struct address_question *questions, size_t count,
-		       bool may_be_later)
+enum herald_code addresses_checked(struct request *request, struct address_question *questions, size_t count,
+				   struct faults *faults)
 {
 	bool is_down = false;
 
@@ -79,21 +79,26 @@ bool addresses_checked(struct request *request, struct address_question *questio
 			address_cache_put(request->thread->addresses, question->check.channel,
 					  question->address, &question->checked);
 		} else if (question->is_asked && question->check.code == HERALD_INVALID) {
-			faults_add(&request->faults, question->pointer, "syntax", "%s",
-				   question->check.err.text);
+			faults_add(faults, question->pointer, "syntax", "%s", question->check.err.text);
 		} else if (question->is_asked) {
 			question->is_down = true;
 		}
 		is_down |= question->is_down;
 	}
+	return is_down ? HERALD_BUSY : HERALD_OK;
+}
+
+bool addresses_good(struct request *request, struct address_question *questions, size_t count,
+		    bool may_be_later)
+{
+	enum herald_code code = addresses_checked(request, questions, count, &request->faults);
+
 	if (request_is_faulty(request))
 		return false;
-	if (is_down && !may_be_later) {
-		answer_retry_after(request, 5);
-		answer_problem(request, PROBLEM_overloaded,
-			       "the channel that checks this address is not up; come again, or use "
-			       "?check=later where it is taken");
-		return false;
-	}
-	return true;
+	if (code == HERALD_OK || may_be_later)
+		return true;
+	answer_retry_after(request, 5);
+	answer_problem(request, PROBLEM_overloaded,
+		       "the channel that checks this address is not up; come again, or use ?check=later");
+	return false;
 }

@@ -72,15 +72,14 @@ void answer_page(struct request *request, json_t *items, const char *next)
 	answer_tree(request, 200, page);
 }
 
-static void problem(struct request *request, enum problem problem, const char *detail,
-		    const struct faults *faults)
+json_t *problem_tree(struct request *request, enum problem problem, const char *detail,
+		     const struct faults *faults)
 {
 	json_t *tree =
 		json_pack("{s:o, s:s, s:i, s:s, s:s}", "type",
 			  json_sprintf("%s%s", request->config->server.problem_base, problem_name(problem)),
 			  "title", problem_title(problem), "status", (int)problem_status(problem), "detail",
 			  detail, "request_id", request->id);
-	struct herald_builder builder;
 	json_t *items = json_array();
 
 	for (size_t i = 0; faults != NULL && i < faults->count && i < FAULTS_MAX; i++)
@@ -90,6 +89,15 @@ static void problem(struct request *request, enum problem problem, const char *d
 	if (json_array_size(items) > 0)
 		json_object_set(tree, "faults", items);
 	json_decref(items);
+	return tree;
+}
+
+static void problem(struct request *request, enum problem problem, const char *detail,
+		    const struct faults *faults)
+{
+	json_t *tree = problem_tree(request, problem, detail, faults);
+	struct herald_builder builder;
+
 	herald_builder_init(&builder, ANSWER_BYTES_MAX);
 	json_write(tree, &builder);
 	answer_text(request, problem_status(problem), "application/problem+json",
@@ -120,20 +128,24 @@ void answer_problem(struct request *request, enum problem kind, const char *form
 	problem(request, kind, detail, NULL);
 }
 
+void faults_detail(const struct faults *faults, char *ret_text, size_t size)
+{
+	const char *where = *faults->items[0].pointer ? faults->items[0].pointer : "the body";
+
+	if (faults->count == 1)
+		snprintf(ret_text, size, "%s: %s", where, faults->items[0].detail);
+	else
+		snprintf(ret_text, size, "%zu faults; the first: %s: %s", faults->count, where,
+			 faults->items[0].detail);
+}
+
 void answer_faults(struct request *request)
 {
 	const struct faults *faults = &request->faults;
 	char detail[512];
 
 	CHECK(faults_any(faults));
-	if (faults->count == 1)
-		snprintf(detail, sizeof(detail), "%s: %s",
-			 *faults->items[0].pointer ? faults->items[0].pointer : "the body",
-			 faults->items[0].detail);
-	else
-		snprintf(detail, sizeof(detail), "%zu faults; the first: %s: %s", faults->count,
-			 *faults->items[0].pointer ? faults->items[0].pointer : "the body",
-			 faults->items[0].detail);
+	faults_detail(faults, detail, sizeof(detail));
 	problem(request, problem_find(faults->problem), detail, faults);
 }
 
@@ -158,50 +170,49 @@ void answer_retry_after(struct request *request, unsigned seconds)
 	answer_header(request, "Retry-After", text);
 }
 
-void answer_code(struct request *request, enum herald_code code, const struct herald_error *err)
+enum problem problem_of_code(enum herald_code code)
 {
 	switch (code) {
 	case HERALD_NOT_FOUND:
-		answer_problem(request, PROBLEM_not_found, "%s", err->text);
-		return;
+		return PROBLEM_not_found;
 	case HERALD_INVALID:
 	case HERALD_LIMIT:
-		answer_problem(request, PROBLEM_invalid, "%s", err->text);
-		return;
+		return PROBLEM_invalid;
 	case HERALD_UNSUPPORTED:
-		answer_problem(request, PROBLEM_unsupported, "%s", err->text);
-		return;
+		return PROBLEM_unsupported;
 	case HERALD_DENIED:
-		answer_problem(request, PROBLEM_scope_missing, "%s", err->text);
-		return;
+		return PROBLEM_scope_missing;
 	case HERALD_CONFLICT:
-		answer_retry_after(request, 1);
-		answer_problem(request, PROBLEM_overloaded,
-			       "what this needs kept changing while it was planned; try again");
-		return;
 	case HERALD_BUSY:
 	case HERALD_TIMEOUT:
-		answer_retry_after(request, 2);
-		answer_problem(request, PROBLEM_overloaded, "%s", err->text);
-		return;
+		return PROBLEM_overloaded;
 	case HERALD_UNCERTAIN_WRITE:
-		answer_retry_after(request, 5);
-		answer_problem(
-			request, PROBLEM_store_unavailable,
-			"it is not known whether this was written; repeat it with the same Idempotency-Key");
-		return;
 	case HERALD_IO:
-		answer_retry_after(request, 10);
-		answer_problem(request, PROBLEM_store_unavailable, "%s", err->text);
-		return;
+		return PROBLEM_store_unavailable;
 	case HERALD_OK:
 	case HERALD_CORRUPT:
 	case HERALD_BUG:
-		answer_problem(request, PROBLEM_internal, "%s",
-			       code == HERALD_OK ? "no reason was given" : err->text);
-		return;
+		return PROBLEM_internal;
 	}
 	unreached();
+}
+
+const char *code_detail(enum herald_code code, const struct herald_error *err)
+{
+	if (code == HERALD_CONFLICT)
+		return "what this needs kept changing while it was planned; try again";
+	if (code == HERALD_UNCERTAIN_WRITE)
+		return "it is not known whether this was written; repeat it with the same Idempotency-Key";
+	return code == HERALD_OK ? "no reason was given" : err->text;
+}
+
+void answer_code(struct request *request, enum herald_code code, const struct herald_error *err)
+{
+	enum problem kind = problem_of_code(code);
+
+	if (problem_status(kind) == 503)
+		answer_retry_after(request, kind == PROBLEM_overloaded ? 2 : 5);
+	answer_problem(request, kind, "%s", code_detail(code, err));
 }
 
 bool answer_op_trouble(struct request *request, const struct store_op *op)

@@ -1,76 +1,17 @@
 /* POST /v1/notifications and /v1/explain: the same road until the end, where one makes the promise and the
  * other prints the plan. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/id.h"
-#include "base/json.h"
-#include "http/private.h"
 #include "http/resources.h"
+#include "http/sending.h"
 #include "model/words.h"
 #include "telemetry/metric.h"
 #include "base/check.h"
 
-/* What one notification needs on its way in. */
-struct sending {
-	struct notification notification;
-	struct intake_call call;
-	struct address_question *questions;
-	size_t question_count;
-	int64_t id;
-};
-
 static void sending_end(struct request *request)
 {
-	struct sending *sending = request->state;
-
-	intake_done(&sending->call);
-}
-
-/* One question per inline address, in the order of `to`. */
-static void questions_make(struct request *request, struct sending *sending)
-{
-	const struct notification *notification = &sending->notification;
-	size_t count = 0;
-
-	for (size_t i = 0; i < notification->target_count; i++)
-		count += notification->targets[i].address_count;
-	sending->questions = arena_array_of(request->arena, count, struct address_question);
-	for (size_t i = 0; i < notification->target_count; i++) {
-		for (size_t j = 0; j < notification->targets[i].address_count; j++) {
-			const struct recipient_address *from = &notification->targets[i].addresses[j];
-			struct address_question *question = &sending->questions[sending->question_count++];
-
-			question->kind = from->kind;
-			question->channel = from->channel;
-			question->address = from->address;
-			snprintf(question->pointer, sizeof(question->pointer),
-				 "/to/%zu/addresses/%zu/address", i, j);
-		}
-	}
-}
-
-static const struct intake_place *const *places_of(struct request *request, const struct sending *sending)
-{
-	const struct notification *notification = &sending->notification;
-	const struct intake_place **places =
-		arena_array_of(request->arena, notification->target_count, const struct intake_place *);
-	size_t question = 0;
-
-	for (size_t i = 0; i < notification->target_count; i++) {
-		struct intake_place *row = arena_array_of(
-			request->arena, notification->targets[i].address_count, struct intake_place);
-
-		for (size_t j = 0; j < notification->targets[i].address_count; j++) {
-			const struct checked_address *checked = &sending->questions[question++].checked;
-
-			row[j] = (struct intake_place){.canonical = checked->canonical,
-						       .destination = checked->destination};
-		}
-		places[i] = row;
-	}
-	return places;
+	sending_done(request->state);
 }
 
 /* Parse the body and have its addresses checked. */
@@ -80,33 +21,20 @@ static void begin(struct request *request, enum notification_form form, request_
 
 	request->state = sending;
 	request->cleanup = sending_end;
-	if (!notification_parse(request->tree, form, &sending->notification, &request->faults)) {
+	sending->faults = &request->faults;
+	sending->body = text_of(request->body.data, request->body.size);
+	if (sending_parse(request, sending, request->tree, form))
+		sending_ask(request, sending, next);
+	else
 		answer_faults(request);
-		return;
-	}
-	sending->notification.traceparent = request->traceparent;
-	questions_make(request, sending);
-	addresses_check(request, sending->questions, sending->question_count, next);
 }
 
 /* The addresses are checked: plan.  False: it has answered. */
 static bool plan(struct request *request, bool wants_why)
 {
-	struct sending *sending = request->state;
-	struct intake_call *call = &sending->call;
 	struct herald_error err;
-	enum herald_code code;
+	enum herald_code code = sending_plan(request, request->state, wants_why, &err);
 
-	if (!addresses_checked(request, sending->questions, sending->question_count, false))
-		return false;
-	call->tenant = request->tenant;
-	call->now_ms = sending->notification.at_ms ? sending->notification.at_ms : request->now_ms;
-	call->notification = &sending->notification;
-	call->places = places_of(request, sending);
-	call->faults = &request->faults;
-	call->wants_why = wants_why;
-	call->body = text_of(request->body.data, request->body.size);
-	code = intake_plan(request->intake, call, &err);
 	if (code == HERALD_OK)
 		return true;
 	metric_add(METRIC_accepts, METRIC_LABELS("refused"), 1);
@@ -115,67 +43,24 @@ static bool plan(struct request *request, bool wants_why)
 	return false;
 }
 
-static struct herald_text accepted_text(struct request *request, int64_t id, int64_t at_ms, size_t recipients,
-					bool is_duplicate)
-{
-	char at[CLOCK_TEXT_SIZE], text[ID_TEXT_SIZE];
-	const char *answer;
-
-	clock_text(at_ms, at);
-	id_text("ntf", id, text);
-	answer = arena_printf(request->arena, "{\"id\":\"%s\",\"accepted_at\":\"%s\",\"recipients\":%zu%s}",
-			      text, at, recipients, is_duplicate ? ",\"duplicate\":true" : "");
-	return text_of(answer, strlen(answer));
-}
-
 static void accepted(struct request *request);
 
-static void promise(struct request *request)
+static void send_planned(struct request *request)
 {
-	struct sending *sending = request->state;
-
-	intake_prepare(request->intake, &sending->call, sending->id);
-	request_submit_once(
-		request, &sending->call.accept.op, 202,
-		accepted_text(request, sending->id, sending->call.now_ms, sending->call.person_count, false),
-		accepted);
+	if (plan(request, false))
+		sending_promise(request, request->state, request->idempotency_key, request->fingerprint,
+				accepted);
 }
 
 static void accepted(struct request *request)
 {
 	struct sending *sending = request->state;
-	struct store_accept *accept = &sending->call.accept;
 
-	if (intake_answered(request->intake, &sending->call)) {
-		/* Something that the plan looked at moved meanwhile: look again. */
-		if (plan(request, false))
-			promise(request);
-		return;
-	}
-	metric_add(METRIC_accepts,
-		   METRIC_LABELS(accept->op.code != HERALD_OK ? "busy"
-				 : accept->op.ret_is_replay   ? "replayed"
-							      : "accepted"),
-		   1);
-	if (answer_op_trouble(request, &accept->op))
-		return;
-	if (accept->ret_is_duplicate) {
-		answer_text(request, 202, "application/json",
-			    accepted_text(request, accept->ret_first_id, accept->ret_first_accepted_at_ms,
-					  accept->ret_first_recipients, true));
-		return;
-	}
-	answer_text(request, 202, "application/json", accept->op.idempotency.answer);
-}
-
-static void send_planned(struct request *request)
-{
-	struct sending *sending = request->state;
-
-	if (!plan(request, false))
-		return;
-	sending->id = store_next_id(request->store);
-	promise(request);
+	/* Something that the plan looked at may have moved meanwhile: then look again. */
+	if (sending_answered(request, sending))
+		send_planned(request);
+	else if (!answer_op_trouble(request, &sending->call.accept.op))
+		answer_text(request, 202, "application/json", sending_receipt(request, sending));
 }
 
 void notifications_post(struct request *request)

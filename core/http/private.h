@@ -90,9 +90,12 @@ struct address_question {
 	bool is_down;                   /* nobody could be asked: 503, or check=later */
 };
 void addresses_check(struct request *request, struct address_question *questions, size_t count,
-		     request_step next);
-/* After next was called: reads the answers.  False: it has answered (422 or 503). */
-bool addresses_checked(struct request *request, struct address_question *questions, size_t count,
-		       bool may_be_later);
+		     struct faults *faults, request_step next);
+/* After next was called: reads the answers, adding faults.  BUSY: nobody could be asked. */
+enum herald_code addresses_checked(struct request *request, struct address_question *questions, size_t count,
+				   struct faults *faults);
+/* The same for a request of its own: false when it has answered (422 or 503). */
+bool addresses_good(struct request *request, struct address_question *questions, size_t count,
+		    bool may_be_later);
 
 #endif

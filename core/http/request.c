@@ -283,7 +283,7 @@ static void run(struct request *request, request_step step)
 			CHECK(!request->is_answered);
 			return;
 		}
-		if (request->is_answered)
+		if (request->is_answered || request->wants_body)
 			return;
 		CHECK(request->next != NULL);
 		step = request->next;
@@ -301,18 +301,29 @@ enum MHD_Result request_arrived(struct request *request, const char *method, con
 		 * follows. */
 		return request->is_refused_early ? send_answer(request) : MHD_YES;
 	}
-	if (request->is_answered)
-		return send_answer(request);
+	if (request->is_answered) {
+		if (*size == 0)
+			return send_answer(request);
+		*size = 0; /* the rest of a body that was refused */
+		return MHD_YES;
+	}
 	if (*size > 0) {
 		herald_add_bytes(&request->body, data, *size);
 		*size = 0;
-		return MHD_YES;
+		if ((request->route->flags & ROUTE_BULK) == 0)
+			return MHD_YES;
+	} else {
+		request->has_whole_body = true;
+		read_body(request);
 	}
-	read_body(request);
+	request->wants_body = false;
 	if (!request->is_answered)
 		run(request, request->route->handle);
-	if (request->is_answered)
+	/* A bulk that is answered in the middle of its body is sent when the library asks again. */
+	if (request->is_answered && request->has_whole_body)
 		return send_answer(request);
+	if (request->is_answered || request->wants_body)
+		return MHD_YES;
 	request->is_suspended = true;
 	MHD_suspend_connection(request->connection);
 	return MHD_YES;
@@ -335,7 +346,7 @@ void request_woken(struct request *request)
 	request->next = NULL;
 	CHECK(next != NULL && !request->is_answered);
 	run(request, next);
-	if (request->is_answered && request->is_suspended) {
+	if ((request->is_answered || request->wants_body) && request->is_suspended) {
 		request->is_suspended = false;
 		MHD_resume_connection(request->connection);
 	}
@@ -348,7 +359,8 @@ static void op_done(struct store_op *op)
 
 void request_submit(struct request *request, struct store_op *op, request_step next)
 {
-	op->tenant = request->tenant;
+	if (op->tenant == 0)
+		op->tenant = request->tenant;
 	op->now_ms = request->now_ms;
 	op->arena = request->arena;
 	op->context = request;

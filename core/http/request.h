@@ -88,6 +88,8 @@ struct request {
 	_Atomic int waiting; /* questions without an answer */
 	request_step next;
 	bool is_suspended, is_answered, is_refused_early, is_admin_socket, holds_key, is_checked;
+	bool wants_body,
+		has_whole_body; /* ROUTE_BULK: the handler runs again and again while the body comes */
 
 	unsigned status;
 	const char *content_type;
@@ -120,6 +122,13 @@ void answer_problem(struct request *request, enum problem problem, const char *f
 	__attribute__((format(printf, 3, 4)));
 /* 422 (or what the faults are named after) with all of request->faults. */
 void answer_faults(struct request *request);
+/* The same as values, for one line of a bulk. */
+json_t *problem_tree(struct request *request, enum problem problem, const char *detail,
+		     const struct faults *faults);
+void faults_detail(const struct faults *faults, char *ret_text, size_t size);
+enum problem problem_of_code(enum herald_code code);
+const char *code_detail(enum herald_code code, const struct herald_error *err);
+
 /* What the store's or the intake's code means to a caller.  OK is a defect. */
 void answer_code(struct request *request, enum herald_code code, const struct herald_error *err);
 /* The answer of an operation that is not OK, a replay included.  False: it went well, go on. */
