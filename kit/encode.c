@@ -141,8 +141,7 @@ enum herald_code herald_base64_decode(const char *text, void *ret_data, size_t s
 		size_t have = i + 4 == length ? 4 - padding : 4;
 		uint32_t bits = 0;
 		for (size_t j = 0; j < 4; j++) {
-			const char *at =
-				j < have ? memchr(base64_alphabet, text[i + j], 64) : base64_alphabet;
+			const char *at = j < have ? strchr(base64_alphabet, text[i + j]) : base64_alphabet;
 			if (!at)
 				return herald_fail(err, HERALD_INVALID,
 						   "not base64: wrong character at position %zu", i + j);

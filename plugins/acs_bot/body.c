@@ -11,6 +11,8 @@
 #include "acs/answer.h"
 #include "acs_bot/address.h"
 
+enum { SUMMARY_BYTES_MAX = 1000 };
+
 static bool is_card(struct herald_text text)
 {
 	json_t *json = acs_json_read(text);
@@ -62,31 +64,31 @@ void body_conversation(const char *bot_id, const char *member, const char *tenan
 	herald_add(body, "}}}");
 }
 
+/* What a notification shows in one line; longer texts are none. */
+static void add_summary(const char *summary, struct herald_builder *body)
+{
+	if (summary[0] == '\0' || strlen(summary) > SUMMARY_BYTES_MAX)
+		return;
+	herald_add(body, ",\"summary\":");
+	herald_add_json(body, summary);
+}
+
 static void add_words(const struct bot_activity *activity, struct herald_builder *body)
 {
 	const char *subject = activity->message->subject;
 
-	if (activity->words.card.size > 0) {
-		/* What the notification shows, since a card itself has no line of text. */
-		const char *summary = subject[0] != '\0' ? subject : activity->words.text.data;
-		if (summary[0] != '\0') {
-			herald_add(body, ",\"summary\":");
-			herald_add_json(body, summary);
-		}
-		herald_add(body,
-			   ",\"attachments\":[{\"contentType\":\"application/vnd.microsoft.card.adaptive\","
-			   "\"content\":");
-		herald_add_bytes(body, activity->words.card.data, activity->words.card.size);
-		herald_add(body, "}]");
+	if (activity->words.card.size == 0) {
+		herald_add(body, ",\"text\":");
+		herald_add_json(body, activity->words.text.data);
+		herald_add(body, ",\"textFormat\":\"plain\"");
+		add_summary(subject, body);
 		return;
 	}
-	herald_add(body, ",\"text\":");
-	herald_add_json(body, activity->words.text.data);
-	herald_add(body, ",\"textFormat\":\"plain\"");
-	if (subject[0] != '\0') {
-		herald_add(body, ",\"summary\":");
-		herald_add_json(body, subject);
-	}
+	add_summary(subject[0] != '\0' ? subject : activity->words.text.data, body);
+	herald_add(body, ",\"attachments\":[{\"contentType\":\"application/vnd.microsoft.card.adaptive\","
+			 "\"content\":");
+	herald_add_bytes(body, activity->words.card.data, activity->words.card.size);
+	herald_add(body, "}]");
 }
 
 void body_activity(const struct bot_activity *activity, struct herald_builder *body)
@@ -187,7 +189,7 @@ int64_t rfc3339_read(const char *text)
 		rest += 1 + strspn(rest + 1, "0123456789");
 	if (!read_zone(rest, &minutes))
 		return 0;
-	return ((int64_t)timegm(&parts) - minutes * 60) * 1000;
+	return ((int64_t)timegm(&parts) - INT64_C(60) * minutes) * 1000;
 }
 
 void rfc3339_write(int64_t at_ms, char ret_text[32])

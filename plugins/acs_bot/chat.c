@@ -18,7 +18,7 @@ enum {
 	RENEW_EARLY_MS = 5 * 60 * 1000,
 	TOKEN_LIFE_UNKNOWN_MS = 10 * 60 * 1000,
 	LOOK_BACK_MS = 5 * 60 * 1000, /* clocks differ */
-	LOOK_MESSAGES = 20,
+	LOOK_MESSAGES = 10,
 };
 
 /* --- requests --- */
@@ -49,8 +49,11 @@ static enum herald_sent post_token(struct bot *bot, const struct herald_job *job
 	herald_add_percent(&url, bot->config->acs_bot_user);
 	herald_addf(&url, "/:issueAccessToken?api-version=%s", bot->config->identity_api_version);
 	request.url = url.data;
-	enum herald_code code = acs_sign(&bot->account, "POST", url.data + path, request.body,
-					 bot->host->now_ms(), &signature, headers, &err);
+	enum herald_code code = url.code == HERALD_OK ? HERALD_OK : HERALD_BUSY;
+	/* Far below every limit: what fails here is out of memory, and passes. */
+	if (code == HERALD_OK && acs_sign(&bot->account, "POST", url.data + path, request.body,
+					  bot->host->now_ms(), &signature, headers, &err) != HERALD_OK)
+		code = HERALD_BUSY;
 	enum herald_sent sent =
 		code == HERALD_OK ? bot_post(bot, job, &request, outcome) : bot_give_up(code, &err, outcome);
 	herald_builder_done(&url);
@@ -254,10 +257,12 @@ static enum herald_sent step_thread(struct bot *bot, const struct herald_job *jo
 	return sent;
 }
 
-/* Is the message of an earlier attempt there?  Then it has arrived, and its name is copied. */
+/* Is the message of an earlier attempt there?  Then it has arrived, and its name is copied.  Long messages
+ * may leave only the beginning of the list, which is no JSON any more, but has the newest first. */
 static bool find_message(const struct herald_http_reply *reply, const char *delivery_id,
 			 struct herald_outcome *outcome)
 {
+	static const char words[] = "an earlier attempt had arrived in the thread";
 	json_t *json = acs_json_read(reply->body), *item;
 	bool is_there = false;
 	size_t at;
@@ -266,10 +271,13 @@ static bool find_message(const struct herald_http_reply *reply, const char *deli
 	{
 		const char *id = acs_json_string(json_object_get(item, "metadata"), "deliveryId");
 		if (!is_there && strcmp(id, delivery_id) == 0) {
-			acs_outcome_sent(outcome, acs_json_string(item, "id"),
-					 "an earlier attempt had arrived in the thread");
+			acs_outcome_sent(outcome, acs_json_string(item, "id"), words);
 			is_there = true;
 		}
+	}
+	if (!json && memmem(reply->body.data, reply->body.size, delivery_id, strlen(delivery_id))) {
+		acs_outcome_sent(outcome, "", words);
+		is_there = true;
 	}
 	json_decref(json);
 	return is_there;

@@ -9,14 +9,14 @@
 
 static const struct herald_field json_headers[] = {{"Content-Type", "application/json; charset=utf-8"}};
 
-static enum herald_sent post_json(struct bot *bot, const struct herald_job *job, const char *url,
-				  enum bot_stage stage, const struct herald_builder *body,
-				  struct herald_outcome *outcome)
+static enum herald_sent post_json(struct bot *bot, const struct herald_job *job,
+				  const struct herald_builder *url, enum bot_stage stage,
+				  const struct herald_builder *body, struct herald_outcome *outcome)
 {
 	struct herald_http_request request = {
 		.struct_size = sizeof(request),
 		.method = "POST",
-		.url = url,
+		.url = url->data,
 		.headers = json_headers,
 		.header_count = 1,
 		.timeout = bot->config->timeout,
@@ -25,22 +25,27 @@ static enum herald_sent post_json(struct bot *bot, const struct herald_job *job,
 		.flags = stage_prepares(stage) ? HERALD_HTTP_PREPARES : 0,
 	};
 	struct herald_error err = {0};
-	enum herald_code code = herald_builder_text(body, &request.body, &err);
+	struct herald_text all;
 
-	return code == HERALD_OK ? bot_post(bot, job, &request, outcome) : bot_give_up(code, &err, outcome);
+	/* Both are bounded far below their builders: what does not fit is out of memory, and passes. */
+	if (herald_builder_text(url, &all, &err) != HERALD_OK ||
+	    herald_builder_text(body, &request.body, &err) != HERALD_OK)
+		return bot_give_up(HERALD_BUSY, &err, outcome);
+	return bot_post(bot, job, &request, outcome);
 }
 
 static enum herald_sent post_conversation(struct bot *bot, const struct herald_job *job,
 					  struct herald_outcome *outcome)
 {
-	char url[URL_BYTES_MAX];
-	struct herald_builder body;
+	struct herald_builder body, url;
 
-	snprintf(url, sizeof(url), "%s/v3/conversations", bot->service.base);
+	herald_builder_init(&url, URL_BYTES_MAX);
+	herald_addf(&url, "%s/v3/conversations", bot->service.base);
 	herald_builder_init(&body, BODY_BYTES_MAX);
 	body_conversation(bot->bot_id, job->message->address, bot->config->tenant_id, &body);
-	enum herald_sent sent = post_json(bot, job, url, STAGE_CONVERSATION, &body, outcome);
+	enum herald_sent sent = post_json(bot, job, &url, STAGE_CONVERSATION, &body, outcome);
 	herald_builder_done(&body);
+	herald_builder_done(&url);
 	return sent;
 }
 
@@ -71,7 +76,7 @@ static enum herald_sent post_activity(struct bot *bot, const struct herald_job *
 	herald_add(&url, "/activities");
 	herald_builder_init(&body, BODY_BYTES_MAX);
 	body_activity(&activity, &body);
-	enum herald_sent sent = post_json(bot, job, url.data, STAGE_ACTIVITY, &body, outcome);
+	enum herald_sent sent = post_json(bot, job, &url, STAGE_ACTIVITY, &body, outcome);
 	herald_builder_done(&body);
 	herald_builder_done(&url);
 	return sent;

@@ -184,11 +184,11 @@ static enum herald_code post(struct sms *sms, const struct herald_job *const *jo
 		tickets[i] = jobs[i]->ticket;
 	herald_builder_init(&body, BODY_BYTES_MAX);
 	sms_request_body(&sender, jobs, count, &body);
-	enum herald_code code = herald_builder_text(&body, &request.body, err);
-	if (code == HERALD_OK)
-		code = acs_sign(&sms->account, "POST", sms->path, request.body, sms->host->now_ms(),
-				&signature, headers, err);
-	if (code == HERALD_OK)
+	/* Far below every limit: what fails here is out of memory, and passes. */
+	enum herald_code code = HERALD_BUSY;
+	if (herald_builder_text(&body, &request.body, err) == HERALD_OK &&
+	    acs_sign(&sms->account, "POST", sms->path, request.body, sms->host->now_ms(), &signature, headers,
+		     err) == HERALD_OK)
 		code = sms->host->http_send(tickets, count, &request, err);
 	if (code == HERALD_OK)
 		sms->values[METER_CALLS]++;
@@ -212,8 +212,13 @@ static void post_group(struct sms *sms, const struct herald_job *const *jobs, si
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct herald_outcome outcome = {.struct_size = sizeof(outcome)};
-		acs_outcome_set(&outcome, code == HERALD_LIMIT ? HERALD_REJECTED : HERALD_DEFERRED,
-				code == HERALD_LIMIT ? "5.3.4" : "4.3.0", "not sent: %s", err.text);
+		if (code == HERALD_LIMIT)
+			acs_outcome_set(&outcome, HERALD_REJECTED, "5.3.4", "too long: %s", err.text);
+		else if (code == HERALD_DENIED || code == HERALD_INVALID)
+			acs_outcome_set(&outcome, HERALD_MISCONFIGURED, "4.3.5", "refused by the host: %s",
+					err.text);
+		else
+			acs_outcome_set(&outcome, HERALD_DEFERRED, "4.3.0", "not sent: %s", err.text);
 		spend(sms, jobs[i], &outcome);
 	}
 }
@@ -315,7 +320,7 @@ static const struct herald_plugin plugin = {
 	.meter_size = sizeof(meters[0]),
 	.batch_max = SMS_RECIPIENTS_MAX,
 	.batch_by = HERALD_BATCH_CONTENT,
-	.idempotent_ms = 5 * 60 * 1000,
+	.idempotent_ms = INT64_C(5) * 60 * 1000,
 	.open = sms_open,
 	.close = sms_close,
 	.send_batch = sms_send_batch,

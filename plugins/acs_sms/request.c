@@ -13,7 +13,7 @@ struct sms_repeatability sms_repeatability(const struct herald_message *message)
 	/* Made once for this plugin; a change would make every message in flight at an upgrade a new one. */
 	static const uint8_t space[16] = {0x8d, 0x1f, 0x52, 0x0b, 0x6a, 0x35, 0x4e, 0x0c,
 					  0x9b, 0x67, 0x21, 0xd4, 0xc8, 0x70, 0x3e, 0xf9};
-	struct sms_repeatability pair;
+	struct sms_repeatability pair = {0};
 	char name[256];
 
 	/* A redrive begins with a new first attempt: then people want the message again, so the id changes.

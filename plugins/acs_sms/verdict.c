@@ -90,7 +90,8 @@ static void settle_item(const json_t *item, const struct herald_message *message
 		acs_outcome_sent(outcome, acs_json_string(item, "messageId"), "accepted by ACS");
 		return;
 	}
-	if (is_refused || status == 412) {
+	/* Some refusals of a message carry the word, too: then its own status tells more. */
+	if (status == 412 || (is_refused && (status < 400 || status > 599))) {
 		/* The pair was not honoured, so this attempt sent nothing; of an earlier one nobody knows. */
 		if (message->attempt > 1)
 			acs_outcome_set(outcome, HERALD_UNCERTAIN, "4.4.0",

@@ -258,7 +258,7 @@ static void a_repeated_attempt_looks_before_it_writes_again(void **state)
 	const struct fake_request *look = fake_request(fake, 1);
 	assert_string_equal(look->method, "GET");
 	assert_string_equal(look->url,
-			    BASE "/chat/threads/19%3At%40thread.v2/messages?maxPageSize=20&startTime=2019-03-"
+			    BASE "/chat/threads/19%3At%40thread.v2/messages?maxPageSize=10&startTime=2019-03-"
 				 "26T16%3A01%3A51Z&api-version=2024-03-07");
 	assert_string_equal(look->body, "");
 	assert_int_equal(look->flags, HERALD_HTTP_PREPARES);
@@ -271,10 +271,18 @@ static void a_repeated_attempt_looks_before_it_writes_again(void **state)
 	assert_string_equal(spent(fake, ticket, HERALD_SENT, "2.0.0")->provider_ref, "9");
 	assert_int_equal(fake_request_count(fake), 2);
 
+	/* A list that was cut is searched as it is. */
+	ticket = fake_send(fake, &message, 1);
+	fake_answer(fake, 2,
+		    (struct fake_answer){
+			    .status = 200,
+			    .body = "{\"value\":[{\"metadata\":{\"deliveryId\":\"01JDELIVERY\"}},{\"con"});
+	spent(fake, ticket, HERALD_SENT, "2.0.0");
+
 	/* Not there: it is written. */
 	ticket = fake_send(fake, &message, 1);
-	fake_answer(fake, 2, (struct fake_answer){.status = 200, .body = "{\"value\":[]}"});
-	fake_answer(fake, 3, message_answer);
+	fake_answer(fake, 3, (struct fake_answer){.status = 200, .body = "{\"value\":[]}"});
+	fake_answer(fake, 4, message_answer);
 	spent(fake, ticket, HERALD_SENT, "2.0.0");
 	fake_host_free(fake);
 }

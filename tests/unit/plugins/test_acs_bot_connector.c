@@ -208,6 +208,7 @@ static const struct connector_row connector_rows[] = {
 	 HERALD_DEFERRED,
 	 "4.3.0",
 	 2},
+	{{.status = 503, .body = ERROR("ConversationNotFound")}, HERALD_DEFERRED, "4.3.0", 1},
 	{{.status = 504}, HERALD_DEFERRED, "4.3.0", 1},
 	{{.status = 418}, HERALD_REJECTED, "5.5.0", 1},
 };

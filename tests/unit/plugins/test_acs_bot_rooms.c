@@ -199,6 +199,18 @@ static void a_card_goes_without_text_and_with_a_summary(void **state)
 		json_string_value(json_object_get(json_object_get(attachment, "content"), "type")),
 		"AdaptiveCard");
 	json_decref(json);
+
+	/* A line of text, or none. */
+	char longest[1002];
+	memset(longest, 's', sizeof(longest));
+	longest[1001] = '\0';
+	for (size_t size = 1001; size >= 1000; size--) {
+		longest[size] = '\0';
+		message.subject = longest;
+		herald_builder_clear(&body);
+		body_activity(&activity, &body);
+		assert_int_equal(strstr(body.data, "\"summary\"") != NULL, size == 1000);
+	}
 	herald_builder_done(&body);
 }
 

@@ -167,6 +167,11 @@ static void items_inside_a_202_follow_the_table(void **state)
 		      "given "
 		      "recipient.\""),
 		 HERALD_UNREACHABLE, "5.1.1", 1},
+		{ITEM("\"httpStatusCode\":400,\"repeatabilityResult\":\"rejected\",\"successful\":false,"
+		      "\"errorMessage\":\"Invalid To phone number format.\""),
+		 HERALD_UNREACHABLE, "5.1.1", 2},
+		{ITEM("\"repeatabilityResult\":\"rejected\",\"successful\":false"), HERALD_UNCERTAIN, "4.4.0",
+		 2},
 		{ITEM("\"httpStatusCode\":401,\"successful\":false"), HERALD_MISCONFIGURED, "4.3.5", 1},
 		{ITEM("\"httpStatusCode\":403,\"successful\":false"), HERALD_REJECTED, "5.7.1", 1},
 		{ITEM("\"httpStatusCode\":404,\"successful\":false"), HERALD_REJECTED, "5.1.0", 1},
@@ -292,18 +297,29 @@ static void who_was_taken_back_is_left_out_and_the_others_go(void **state)
 	fake_host_free(fake);
 }
 
-static void a_host_that_cannot_send_defers(void **state)
+static void a_host_that_cannot_send_defers_and_one_that_may_not_stops_the_channel(void **state)
 {
-	struct fake_host *fake = sms_new("tag", "");
-	struct herald_message messages[2] = {fake_message("+14255550101", "Hi"),
-					     fake_message("+14255550102", "Hi")};
+	static const struct {
+		enum herald_code code;
+		enum herald_verdict verdict;
+	} rows[] = {
+		{HERALD_BUSY, HERALD_DEFERRED},
+		{HERALD_IO, HERALD_DEFERRED},
+		{HERALD_DENIED, HERALD_MISCONFIGURED},
+		{HERALD_LIMIT, HERALD_REJECTED},
+	};
 
 	(void)state;
-	fake_refuse_requests(fake, HERALD_BUSY);
-	size_t ticket = fake_send(fake, messages, 2);
-	assert_int_equal(fake_outcome(fake, ticket)->verdict, HERALD_DEFERRED);
-	assert_int_equal(fake_outcome(fake, ticket + 1)->verdict, HERALD_DEFERRED);
-	fake_host_free(fake);
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct fake_host *fake = sms_new("tag", "");
+		struct herald_message messages[2] = {fake_message("+14255550101", "Hi"),
+						     fake_message("+14255550102", "Hi")};
+		fake_refuse_requests(fake, rows[i].code);
+		size_t ticket = fake_send(fake, messages, 2);
+		assert_int_equal(fake_outcome(fake, ticket)->verdict, rows[i].verdict);
+		assert_int_equal(fake_outcome(fake, ticket + 1)->verdict, rows[i].verdict);
+		fake_host_free(fake);
+	}
 }
 
 static struct herald_outcome refused(const char *address, const char *text)
@@ -445,7 +461,7 @@ int main(void)
 		cmocka_unit_test(other_texts_and_the_same_number_twice_go_in_calls_of_their_own),
 		cmocka_unit_test(a_full_batch_fits_one_call),
 		cmocka_unit_test(who_was_taken_back_is_left_out_and_the_others_go),
-		cmocka_unit_test(a_host_that_cannot_send_defers),
+		cmocka_unit_test(a_host_that_cannot_send_defers_and_one_that_may_not_stops_the_channel),
 		cmocka_unit_test(what_is_too_long_or_not_allowed_never_leaves),
 		cmocka_unit_test(check_address_takes_what_may_be_sent_to),
 		cmocka_unit_test(a_wrong_configuration_is_named_at_start),
