@@ -121,6 +121,15 @@ bool config_channel_same(const struct config_channel *one, const struct config_c
 /* What is in force and where each value comes from, as YAML with comments.  Secrets are ***. */
 void config_show(const struct config *config, struct herald_builder *builder);
 
+/* Warns of every option of the sections that changed and takes effect only at the next start. */
+void config_changes(const struct config *old, const struct config *new, struct complaints *complaints);
+
+enum { CONFIG_HOST_SIZE = 254 };
+
+/* "127.0.0.1:8470" or "[::1]:8470" into its parts. */
+enum herald_code config_listen_parse(const char *text, char ret_host[CONFIG_HOST_SIZE], uint16_t *ret_port,
+				     struct herald_error *err);
+
 /* "30/s", "100/m", "5/10s"; "" is no limit. */
 enum herald_code config_rate_parse(const char *text, struct config_rate *ret_rate, struct herald_error *err);
 

@@ -30,9 +30,11 @@ struct option_table {
 	size_t config_size;
 };
 
+/* An initialiser, as HERALD_OPTION is. */
 #define OPTION_TABLE(array, config)                                                             \
-	((struct option_table){(array), sizeof(array) / sizeof((array)[0]), sizeof((array)[0]), \
-			       sizeof(config)})
+	{                                                                                       \
+		(array), sizeof(array) / sizeof((array)[0]), sizeof((array)[0]), sizeof(config) \
+	}
 
 /* Where something was written.  line 0: not in a file; then `file` says where: "environment
  * HERALD_SERVER_LISTEN", "--set", "default". */

@@ -1,0 +1,161 @@
+/* options_print.c - tables for people and programs: the same facts as help, manual page, JSON and conf.d. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "config/private.h"
+#include "base/check.h"
+
+/* "number, 1 to 64", "none|starttls|tls" */
+static void add_kind(struct herald_builder *builder, const struct herald_option *option)
+{
+	if (option->one_of != NULL)
+		herald_addf(builder, "%s%s", option->type == HERALD_OPTION_LIST ? "list of " : "",
+			    option->one_of);
+	else
+		herald_add(builder, option_type_name(option->type));
+	if (option->least != NULL && option->most != NULL)
+		herald_addf(builder, ", %s to %s", option->least, option->most);
+	else if (option->least != NULL)
+		herald_addf(builder, ", at least %s", option->least);
+	else if (option->most != NULL)
+		herald_addf(builder, ", at most %s", option->most);
+}
+
+static bool has_fallback(const struct herald_option *option)
+{
+	return option->fallback != NULL && option->fallback[0] != 0;
+}
+
+void options_print_help(struct option_table table, struct herald_builder *builder)
+{
+	for (size_t i = 0; i < table.count; i++) {
+		struct herald_option option = options_at(table, i);
+		if (option.flags & HERALD_RETIRED)
+			continue;
+		herald_addf(builder, "  %-20s ", option.name);
+		add_kind(builder, &option);
+		if (option.flags & HERALD_REQUIRED)
+			herald_add(builder, "; required");
+		else if (has_fallback(&option))
+			herald_addf(builder, "; default %s", option.fallback);
+		herald_addf(builder, "\n  %-20s %s\n", "", option.help);
+	}
+}
+
+/* Text in an mdoc line: no escapes, no request where a line begins. */
+static void add_roff(struct herald_builder *builder, const char *text)
+{
+	if (*text == '.' || *text == '\'')
+		herald_add(builder, "\\&");
+	for (; *text != 0; text++) {
+		if (*text == '\\')
+			herald_add(builder, "\\e");
+		else if (*text == '-')
+			herald_add(builder, "\\-");
+		else
+			herald_add_bytes(builder, *text == '\n' ? " " : text, 1);
+	}
+	herald_add(builder, "\n");
+}
+
+void options_print_man(struct option_table table, struct herald_builder *builder)
+{
+	herald_add(builder, ".Bl -tag -width Ds\n");
+	for (size_t i = 0; i < table.count; i++) {
+		struct herald_option option = options_at(table, i);
+		if (option.flags & HERALD_RETIRED)
+			continue;
+		herald_addf(builder, ".It Ic %s\n", option.name);
+		add_roff(builder, option.help);
+		herald_add(builder, ".br\n");
+		struct herald_builder kind;
+		herald_builder_init(&kind, OPTION_VALUE_BYTES_MAX);
+		add_kind(&kind, &option);
+		if (option.flags & HERALD_REQUIRED)
+			herald_add(&kind, "; required");
+		else if (has_fallback(&option))
+			herald_addf(&kind, "; default %s", option.fallback);
+		if (option.flags & HERALD_RELOADABLE)
+			herald_add(&kind, "; a change needs no restart");
+		add_roff(builder, kind.data);
+		herald_builder_done(&kind);
+	}
+	herald_add(builder, ".El\n");
+}
+
+static void add_json_text(struct herald_builder *builder, const char *name, const char *text)
+{
+	if (text == NULL)
+		return;
+	herald_addf(builder, ",\"%s\":", name);
+	herald_add_json(builder, text);
+}
+
+static void add_json_words(struct herald_builder *builder, const char *one_of)
+{
+	char word[128];
+	herald_add(builder, ",\"one_of\":[");
+	for (bool is_first = true;; is_first = false) {
+		size_t size = strcspn(one_of, "|");
+		if (size < sizeof(word)) {
+			memcpy(word, one_of, size);
+			word[size] = 0;
+			herald_add(builder, is_first ? "" : ",");
+			herald_add_json(builder, word);
+		}
+		if (one_of[size] == 0)
+			break;
+		one_of += size + 1;
+	}
+	herald_add(builder, "]");
+}
+
+void options_print_json(struct option_table table, struct herald_builder *builder)
+{
+	herald_add(builder, "[");
+	for (size_t i = 0; i < table.count; i++) {
+		struct herald_option option = options_at(table, i);
+		herald_add(builder, i > 0 ? ",{\"name\":" : "{\"name\":");
+		herald_add_json(builder, option.name);
+		add_json_text(builder, "type", option_type_name(option.type));
+		if (option.flags & HERALD_REQUIRED)
+			herald_add(builder, ",\"required\":true");
+		if (option.flags & HERALD_RELOADABLE)
+			herald_add(builder, ",\"reloadable\":true");
+		if (option.flags & HERALD_RETIRED)
+			herald_add(builder, ",\"retired\":true");
+		add_json_text(builder, "default",
+			      option.type == HERALD_OPTION_SECRET ? NULL : option.fallback);
+		add_json_text(builder, "least", option.least);
+		add_json_text(builder, "most", option.most);
+		if (option.one_of != NULL)
+			add_json_words(builder, option.one_of);
+		add_json_text(builder, "help", option.help);
+		herald_add(builder, "}");
+	}
+	herald_add(builder, "]");
+}
+
+void options_print_yaml(struct option_table table, unsigned indent, struct herald_builder *builder)
+{
+	for (size_t i = 0; i < table.count; i++) {
+		struct herald_option option = options_at(table, i);
+		if (option.flags & HERALD_RETIRED)
+			continue;
+		herald_addf(builder, "%*s# %s (", (int)indent, "", option.help);
+		add_kind(builder, &option);
+		herald_addf(builder, "%s)\n%*s", option.flags & HERALD_REQUIRED ? "; required" : "",
+			    (int)indent, "");
+		/* What has a default is shown commented out: it is in force without being written. */
+		herald_addf(builder, "%s%s: ", option.flags & HERALD_REQUIRED ? "" : "# ", option.name);
+		if (option.type == HERALD_OPTION_LIST)
+			herald_addf(builder, "[%s]\n", option.fallback == NULL ? "" : option.fallback);
+		else if (option.type == HERALD_OPTION_TEXT)
+			herald_add_json(builder, option.fallback == NULL ? "" : option.fallback);
+		else if (option.type == HERALD_OPTION_SECRET)
+			herald_addf(builder, "env:%s", option.name);
+		else
+			herald_add(builder, option.fallback == NULL ? "" : option.fallback);
+		herald_add(builder, option.type == HERALD_OPTION_LIST ? "" : "\n");
+	}
+}
