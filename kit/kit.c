@@ -97,7 +97,7 @@ void herald_builder_clear(struct herald_builder *builder)
  */
 static bool reserve(struct herald_builder *builder, size_t more)
 {
-	if (!builder->data)
+	if (builder->capacity == 0)
 		builder->data = (char *)"";
 	if (builder->code != HERALD_OK)
 		return false;
