@@ -90,7 +90,7 @@ static const char *conversation_member(struct exchange *exchange, const char *id
 	char *member = arena_alloc(exchange->arena, strlen(digits) / 2 + 1);
 	for (size_t i = 0; digits[2 * i]; i++) {
 		unsigned byte = 0;
-		sscanf(digits + 2 * i, "%2x", &byte); /* NOLINT(cert-err34-c): two hexadecimal digits */
+		sscanf(digits + 2 * i, "%2x", &byte);
 		if (byte < ' ')
 			return id;
 		member[i] = (char)byte;

@@ -102,7 +102,7 @@ static void add_column(struct herald_builder *line, const char *value)
 	herald_add(line, "\t");
 	if (!value || value[0] == '\0')
 		value = "-";
-	for (size_t i = 0; value[i] && i < TO_SIZE; i++)
+	for (size_t i = 0; i < TO_SIZE && value[i]; i++)
 		herald_add_bytes(line, (unsigned char)value[i] < ' ' ? "?" : &value[i], 1);
 }
 
@@ -261,7 +261,7 @@ static void print_entry(const struct arrival *arrival, bool is_duplicate, int64_
 		text_or_empty(arrival->subject)[0] ? arrival->subject : text_or_empty(arrival->text);
 	size_t size = 0;
 
-	for (; text[size] && size < sizeof(words) - 1; size++)
+	for (; size < sizeof(words) - 1 && text[size]; size++)
 		words[size] = (unsigned char)text[size] < ' ' ? ' ' : text[size];
 	while (text[size] && size > 0 && ((unsigned char)text[size] & 0xC0U) == 0x80U)
 		size--;

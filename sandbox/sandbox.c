@@ -235,7 +235,7 @@ static void turn(struct server *server, struct smtp *smtp, int signals)
 static enum herald_code serve(struct sandbox *sandbox, const struct options *options, int signals,
 			      struct herald_error *err)
 {
-	char http[64], smtp_address[64], base[80], host[INET_ADDRSTRLEN];
+	char http[64], smtp_address[64], host[INET_ADDRSTRLEN];
 	struct server *server = NULL;
 	struct smtp *smtp = NULL;
 
@@ -245,10 +245,9 @@ static enum herald_code serve(struct sandbox *sandbox, const struct options *opt
 	if (code == HERALD_OK) {
 		inet_ntop(AF_INET, &options->http.sin_addr, host, sizeof(host));
 		snprintf(http, sizeof(http), "%s:%u", host, server_port(server));
-		snprintf(base, sizeof(base), "http://%s", http);
+		snprintf(sandbox->http_base, sizeof(sandbox->http_base), "http://%s", http);
 		inet_ntop(AF_INET, &options->smtp.sin_addr, host, sizeof(host));
 		snprintf(smtp_address, sizeof(smtp_address), "%s:%u", host, smtp_port(smtp));
-		sandbox->http_base = base;
 		code = write_port_file(options->port_file, http, smtp_address, err);
 	}
 	if (code == HERALD_OK) {

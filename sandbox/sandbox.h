@@ -25,10 +25,10 @@ struct sandbox {
 	uint8_t process_key[PROCESS_KEY_BYTES]; /* signs the tokens that this process gives out */
 	char client_id[CREDENTIAL_SIZE], client_secret[CREDENTIAL_SIZE]; /* "" takes any */
 	int64_t token_lifetime_s;
-	int64_t requests;      /* counts them all */
-	int64_t numbers;       /* counts the ids given out */
-	uint64_t dice;         /* state of the generator */
-	const char *http_base; /* "http://127.0.0.1:8480" */
+	int64_t requests;   /* counts them all */
+	int64_t numbers;    /* counts the ids given out */
+	uint64_t dice;      /* state of the generator */
+	char http_base[80]; /* "http://127.0.0.1:8480" */
 };
 
 /* Evenly spread; for faults only. */

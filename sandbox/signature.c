@@ -24,8 +24,7 @@ enum herald_code http_date_parse(const char *text, int64_t *ret_at_ms, struct he
 
 	if (strlen(text) != HERALD_HTTP_DATE_CHARS ||
 	    sscanf(text, "%3s, %2d %3s %4d %2d:%2d:%2d GMT%n", day, &tm.tm_mday, month, &tm.tm_year,
-		   &tm.tm_hour, /* NOLINT(cert-err34-c): written again and compared */
-		   &tm.tm_min, &tm.tm_sec, &end) != 7)
+		   &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &end) != 7)
 		return herald_fail(err, HERALD_INVALID,
 				   "'%.40s' is not a date like Tue, 24 Nov 2026 03:54:42 GMT", text);
 	const char *found = strlen(month) == 3 ? strstr(MONTHS, month) : NULL;

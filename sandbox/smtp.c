@@ -34,7 +34,7 @@ struct smtp {
 static enum herald_code listen_on(const struct sockaddr_in *address, int *ret_fd, unsigned *ret_port,
 				  struct herald_error *err)
 {
-	struct sockaddr_in bound;
+	struct sockaddr_in bound = {0};
 	socklen_t size = sizeof(bound);
 	int on = 1;
 

@@ -116,7 +116,7 @@ static void rejected_addresses_are_replaced_as_a_list_and_bounded(void **state)
 	assert_int_equal(apply(&table, "{\"channel\":\"sms\",\"reject_address\":\"+15550102\"}"), HERALD_OK);
 	assert_false(fault_rejects(&table.service[SERVICE_SMS], "+15550101"));
 	for (int i = 1; i < FAULT_ADDRESSES_MAX; i++)
-		strcat(many, ",\"+2\"");
+		memcpy(many + strlen(many), ",\"+2\"", sizeof(",\"+2\""));
 	char edge[4200], beyond[4200];
 	snprintf(edge, sizeof(edge), "%s]}", many);
 	snprintf(beyond, sizeof(beyond), "%s,\"+3\"]}", many);
