@@ -19,13 +19,14 @@
 #include <stdint.h>
 
 #include "channel/talk.h"
-#include "config/config.h"
 #include "herald/outcome.h"
 #include "model/job.h"
 #include "model/roster.h"
-#include "wire/board.h"
+#include "model/slot.h"
 
 struct supervisor;
+struct config;
+struct config_channel;
 
 /* What the plugin said of itself, once READY.  Lent for the call. */
 struct channel_facts {

@@ -22,21 +22,7 @@
 
 #include "herald/error.h"
 #include "herald/outcome.h"
-
-enum slot_state {
-	SLOT_FREE = 0,
-	SLOT_QUEUED = 1,
-	SLOT_IN_PLUGIN = 2,
-	SLOT_ON_WIRE = 3,
-	SLOT_DONE = 4,
-	SLOT_REVOKED = 5,
-};
-
-/* Which attempt a slot stands for.  Written while FREE, before QUEUED is published. */
-struct slot_identity {
-	int64_t notification, run;
-	uint32_t n, attempt;
-};
+#include "model/slot.h"
 
 struct board_head {
 	uint8_t boot_id[16]; /* of the machine's life in which it was written */
