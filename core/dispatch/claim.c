@@ -90,22 +90,28 @@ void permit_recall_all(struct dispatcher *dispatcher, struct outlet *outlet)
 	limit_return(&outlet->rate, (uint32_t)recalled);
 }
 
-void permit_turn(struct dispatcher *dispatcher, struct outlet *outlet)
+static bool may_promise(struct dispatcher *dispatcher, struct outlet *outlet)
 {
 	struct lane_question question = {outlet, dispatcher->now};
-	struct outlet_now now = dispatcher->now;
-	bool may = !dispatcher->is_draining && outlet_is_open(outlet) && !outlet->is_held &&
-		   !outlet_wants_quiet(outlet) && outlet->self.state == DESTINATION_READY &&
-		   destination_room(&outlet->self, now.mono) >= outlet->permits_out + outlet->claim_asked;
-	uint32_t room;
 
-	if (!may || lanes_are_due(&outlet->lanes, ask_lane, &question, now.wall)) {
-		if (outlet->permits_out > 0)
-			permit_recall_all(dispatcher, outlet);
-		return;
-	}
-	room = outlet_room(outlet, now);
-	if (room == 0)
+	return !dispatcher->is_draining && outlet_is_open(outlet) && !outlet->is_held &&
+	       !outlet_wants_quiet(outlet) && outlet->self.state == DESTINATION_READY &&
+	       destination_room(&outlet->self, dispatcher->now.mono) >=
+		       outlet->permits_out + outlet->claim_asked &&
+	       !lanes_are_due(&outlet->lanes, ask_lane, &question, dispatcher->now.wall);
+}
+
+void permit_recall_turn(struct dispatcher *dispatcher, struct outlet *outlet)
+{
+	if (outlet->permits_out > 0 && !may_promise(dispatcher, outlet))
+		permit_recall_all(dispatcher, outlet);
+}
+
+void permit_give_turn(struct dispatcher *dispatcher, struct outlet *outlet)
+{
+	uint32_t room = outlet_room(outlet, dispatcher->now);
+
+	if (room == 0 || !may_promise(dispatcher, outlet))
 		return;
 	limit_reserve(&outlet->rate, room);
 	outlet->permits_out += room;

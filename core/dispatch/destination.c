@@ -4,8 +4,9 @@
  * most one is in flight that was admitted since. */
 #include "dispatch/destination.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/limits.h"
 
 #include "base/check.h"
 
@@ -20,14 +21,14 @@ void destination_init(struct destination *destination, int64_t number,
 		.window = policy->window,
 		.used_at_ms = now_ms,
 	};
+	herald_builder_init(&destination->memory, MEMORY_BYTES_MAX);
 	limit_init(&destination->rate, policy->rate_count, policy->rate_per_ms, now_ms);
 	budget_init(&destination->retries, policy->retry_percent, now_ms);
 }
 
 void destination_done(struct destination *destination)
 {
-	free(destination->memory);
-	destination->memory = NULL;
+	herald_builder_done(&destination->memory);
 }
 
 static bool block_is_over(const struct destination *destination, int64_t now_ms)

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "dispatch/limit.h"
+#include "herald/kit.h"
 #include "model/job.h"
 
 /* How patient we are with one. */
@@ -47,8 +48,8 @@ struct destination {
 
 	/* Of an address about which nothing was remembered: whose, and what was learned meanwhile. */
 	uint8_t address_hash[ADDRESS_HASH_BYTES];
-	char *memory; /* owned, memory_size bytes; NULL: nothing */
-	size_t memory_size;
+	struct herald_builder memory; /* empty: nothing */
+	struct destination *spare;    /* the next one that is out of use */
 };
 
 void destination_init(struct destination *destination, int64_t number,

@@ -4,7 +4,6 @@
  * beside this one know one thing each; this one knows the order. */
 #include "dispatch/dispatcher.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "dispatch/private.h"
@@ -16,9 +15,10 @@ _Static_assert(CHANNELS_MAX <= 64, "a take-back keeps a bit per channel");
 
 struct dispatcher *dispatcher_new(const struct dispatcher_settings *settings)
 {
-	struct dispatcher *dispatcher = calloc(1, sizeof(*dispatcher));
+	struct arena *arena = arena_new();
+	struct dispatcher *dispatcher = arena_new_of(arena, struct dispatcher);
 
-	CHECK(dispatcher != NULL);
+	dispatcher->arena = arena;
 	dispatcher->settings = *settings;
 	dispatcher->dice = settings->seed;
 	hand_init(&dispatcher->hand);
@@ -55,11 +55,10 @@ void dispatcher_free(struct dispatcher *dispatcher)
 
 		dispatcher->take_backs = take_back->next;
 		dispatcher->settings.book.taken_back(dispatcher->settings.book.context, take_back->op);
-		free(take_back);
 	}
 	for (int32_t channel = 0; channel < CHANNELS_MAX; channel++)
 		outlet_free(dispatcher->outlets[channel]);
-	free(dispatcher);
+	arena_free(dispatcher->arena);
 }
 
 uint64_t dispatcher_dice(struct dispatcher *dispatcher)
@@ -305,8 +304,9 @@ void dispatcher_turn(struct dispatcher *dispatcher)
 			continue;
 		settle_overdue(dispatcher, outlet);
 		take_feed(dispatcher, outlet);
+		permit_recall_turn(dispatcher, outlet);
 		claim_turn(dispatcher, outlet);
-		permit_turn(dispatcher, outlet);
+		permit_give_turn(dispatcher, outlet);
 		outlet_sweep(outlet, dispatcher->now.mono);
 	}
 }

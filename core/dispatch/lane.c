@@ -4,13 +4,11 @@
  * way. */
 #include "dispatch/lane.h"
 
-#include <stdlib.h>
-
 #include "base/check.h"
 
 void lanes_init(struct lanes *lanes)
 {
-	*lanes = (struct lanes){.by_number = map_new()};
+	*lanes = (struct lanes){.by_number = map_new(), .arena = arena_new()};
 }
 
 static void lane_remove(struct lanes *lanes, struct lane *lane)
@@ -25,15 +23,15 @@ static void lane_remove(struct lanes *lanes, struct lane *lane)
 			lanes->turn = lane->next;
 	}
 	lanes->waiting -= lane->waiting;
-	free(lane);
+	lane->next = lanes->spare;
+	lanes->spare = lane;
 }
 
 void lanes_done(struct lanes *lanes)
 {
-	while (lanes->turn != NULL)
-		lane_remove(lanes, lanes->turn);
 	map_free(lanes->by_number);
-	lanes->by_number = NULL;
+	arena_free(lanes->arena);
+	*lanes = (struct lanes){.by_number = NULL};
 }
 
 static struct lane *lane_of(struct lanes *lanes, int64_t number)
@@ -42,8 +40,11 @@ static struct lane *lane_of(struct lanes *lanes, int64_t number)
 
 	if (lane != NULL)
 		return lane;
-	lane = calloc(1, sizeof(*lane));
-	CHECK(lane != NULL);
+	lane = lanes->spare;
+	if (lane != NULL)
+		lanes->spare = lane->next;
+	else
+		lane = arena_new_of(lanes->arena, struct lane);
 	*lane = (struct lane){
 		.number = number,
 		.due_ms = INT64_MAX,

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/map.h"
 
 enum { LANE_QUANTUM = 32, LANE_CLAIM_MAX = 256 };
@@ -27,8 +28,10 @@ struct lane {
 
 struct lanes {
 	struct map *by_number;
-	struct lane *turn; /* a ring; NULL: none */
-	uint64_t waiting;  /* about how many in all */
+	struct arena *arena;
+	struct lane *spare; /* ended ones, for reuse */
+	struct lane *turn;  /* a ring; NULL: none */
+	uint64_t waiting;   /* about how many in all */
 };
 
 /* How many may be claimed from a lane now; 0: not this one. */

@@ -2,7 +2,6 @@
  * comes next.
  *
  * The host sends nothing more for that ticket before KEPT, so one person gets one conversation. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "dispatch/private.h"
@@ -40,12 +39,8 @@ static void spread(struct dispatcher *dispatcher, struct outlet *outlet, const s
 	struct destination *address = outlet_address(outlet, memory->address_hash, dispatcher->now.mono);
 	struct ticket *ticket;
 
-	free(address->memory);
-	address->memory = malloc(memory->memory.size + 1);
-	CHECK(address->memory != NULL);
-	memcpy(address->memory, memory->memory.data, memory->memory.size);
-	address->memory[memory->memory.size] = 0;
-	address->memory_size = memory->memory.size;
+	herald_builder_clear(&address->memory);
+	herald_add_bytes(&address->memory, memory->memory.data, memory->memory.size);
 	address->used_at_ms = dispatcher->now.mono;
 	for (ticket = outlet->waiting.first; ticket != NULL; ticket = ticket->stages.next) {
 		if (memcmp(ticket->job->address_hash, memory->address_hash, ADDRESS_HASH_BYTES) == 0)

@@ -4,7 +4,6 @@
  * stays within self.window but for a window that narrowed meanwhile. */
 #include "dispatch/outlet.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -17,9 +16,10 @@ enum {
 
 struct outlet *outlet_new(int32_t number, const struct outlet_policy *policy, int64_t now_ms)
 {
-	struct outlet *outlet = calloc(1, sizeof(*outlet));
+	struct arena *arena = arena_new();
+	struct outlet *outlet = arena_new_of(arena, struct outlet);
 
-	CHECK(outlet != NULL);
+	outlet->arena = arena;
 	CHECK(number >= 0 && number < CHANNELS_MAX);
 	outlet->number = number;
 	outlet->policy = *policy;
@@ -37,11 +37,24 @@ struct outlet *outlet_new(int32_t number, const struct outlet_policy *policy, in
 	return outlet;
 }
 
-static void free_destination(void *value, void *context)
+static void end_destination(void *value, void *context)
 {
-	(void)context;
-	destination_done(value);
-	free(value);
+	struct destination *destination = value;
+	struct outlet *outlet = context;
+
+	destination_done(destination);
+	destination->spare = outlet->spare;
+	outlet->spare = destination;
+}
+
+static struct destination *new_destination(struct outlet *outlet)
+{
+	struct destination *destination = outlet->spare;
+
+	if (destination == NULL)
+		return arena_new_of(outlet->arena, struct destination);
+	outlet->spare = destination->spare;
+	return destination;
 }
 
 void outlet_free(struct outlet *outlet)
@@ -49,13 +62,14 @@ void outlet_free(struct outlet *outlet)
 	if (outlet == NULL)
 		return;
 	CHECK(outlet->waiting.count == 0 && outlet->out.count == 0);
-	map_each(outlet->destinations, free_destination, NULL);
-	map_each(outlet->addresses, free_destination, NULL);
+	destination_done(&outlet->self);
+	map_each(outlet->destinations, end_destination, outlet);
+	map_each(outlet->addresses, end_destination, outlet);
 	map_free(outlet->destinations);
 	map_free(outlet->addresses);
 	map_free(outlet->by_number);
 	lanes_done(&outlet->lanes);
-	free(outlet);
+	arena_free(outlet->arena);
 }
 
 static void fit_window(void *value, void *context)
@@ -156,8 +170,7 @@ struct destination *outlet_destination(struct outlet *outlet, int64_t number, co
 	struct destination *destination = map_get(outlet->destinations, number);
 
 	if (destination == NULL) {
-		destination = calloc(1, sizeof(*destination));
-		CHECK(destination != NULL);
+		destination = new_destination(outlet);
 		destination_init(destination, number, &outlet->policy.destination, now_ms);
 		map_put(outlet->destinations, number, destination);
 	}
@@ -174,8 +187,7 @@ struct destination *outlet_address(struct outlet *outlet, const uint8_t hash[ADD
 
 	if (destination != NULL)
 		return destination;
-	destination = calloc(1, sizeof(*destination));
-	CHECK(destination != NULL);
+	destination = new_destination(outlet);
 	destination_init(destination, 0, &outlet->single, now_ms);
 	memcpy(destination->address_hash, hash, ADDRESS_HASH_BYTES);
 	map_put(outlet->addresses, key, destination);
@@ -187,7 +199,7 @@ const struct destination *outlet_remembered(const struct outlet *outlet,
 {
 	const struct destination *destination = map_get(outlet->addresses, ticket_address_key(hash));
 
-	if (destination == NULL || destination->memory == NULL ||
+	if (destination == NULL || destination->memory.size == 0 ||
 	    memcmp(destination->address_hash, hash, ADDRESS_HASH_BYTES) != 0)
 		return NULL;
 	return destination;
@@ -224,7 +236,7 @@ static void sweep_destination(void *value, void *context)
 	    map_get(sweep->outlet->lanes.by_number, -destination->number) != NULL)
 		return;
 	map_remove(sweep->outlet->destinations, destination->number);
-	free_destination(destination, NULL);
+	end_destination(destination, sweep->outlet);
 }
 
 static void sweep_address(void *value, void *context)
@@ -236,7 +248,7 @@ static void sweep_address(void *value, void *context)
 	    sweep->now_ms < destination->blocked_until_ms)
 		return;
 	map_remove(sweep->outlet->addresses, ticket_address_key(destination->address_hash));
-	free_destination(destination, NULL);
+	end_destination(destination, sweep->outlet);
 }
 
 void outlet_sweep(struct outlet *outlet, int64_t now_ms)

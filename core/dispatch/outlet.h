@@ -45,6 +45,7 @@ struct outlet_now { /* both clocks, read once a turn */
 };
 
 struct outlet {
+	struct arena *arena; /* its own */
 	int32_t number;
 	struct outlet_policy policy;
 	struct destination_policy single; /* of an address without memory: one at a time */
@@ -58,8 +59,9 @@ struct outlet {
 	char why[256]; /* of a state that is not running */
 
 	struct destination self;
-	struct map *destinations; /* by number */
-	struct map *addresses;    /* by address_key */
+	struct map *destinations;  /* by number */
+	struct map *addresses;     /* by address_key */
+	struct destination *spare; /* ended ones, for reuse */
 	struct limit rate;
 	struct lanes lanes;
 	int64_t swept_at_ms;

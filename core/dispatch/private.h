@@ -28,12 +28,13 @@ struct memory_note {
 };
 
 struct dispatcher {
+	struct arena *arena;
 	struct dispatcher_settings settings;
 	struct outlet_now now;
 	uint64_t dice;
 	struct outlet *outlets[CHANNELS_MAX];
 	struct hand hand;
-	struct take_back *take_backs;
+	struct take_back *take_backs, *spare_take_backs;
 	size_t notes;               /* memory notes under way */
 	size_t claims;              /* under way */
 	struct queue_item *retries; /* operations that the store did not take; again at retry_at_ms */
@@ -56,7 +57,9 @@ void take_release_waiting(struct dispatcher *dispatcher, struct outlet *outlet, 
 /* claim.c: asking the store, and permits */
 void claim_turn(struct dispatcher *dispatcher, struct outlet *outlet);
 void claim_committed(struct dispatcher *dispatcher, struct store_claim *claim);
-void permit_turn(struct dispatcher *dispatcher, struct outlet *outlet);
+/* Before the claims: what was promised makes room for what waits.  After them: what is left is promised. */
+void permit_recall_turn(struct dispatcher *dispatcher, struct outlet *outlet);
+void permit_give_turn(struct dispatcher *dispatcher, struct outlet *outlet);
 void permit_recall_all(struct dispatcher *dispatcher, struct outlet *outlet);
 
 /* settle.c: how a ticket ends */

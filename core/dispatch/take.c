@@ -21,7 +21,7 @@ static void refresh_memory(const struct outlet *outlet, struct job *job)
 		return;
 	known = outlet_remembered(outlet, job->address_hash);
 	if (known != NULL)
-		job->memory = arena_bytes_copy(job->arena, known->memory, known->memory_size);
+		job->memory = arena_bytes_copy(job->arena, known->memory.data, known->memory.size);
 }
 
 static bool is_retry(const struct job *job)

@@ -3,7 +3,6 @@
  * Tickets that it names are revoked on the board, without waiting for anybody.  It is answered once every
  * revoked ticket's settle is committed (so that who asks next sees it) and every claim that was under way
  * when it came has brought its jobs: they may have been leased in the very commit before it. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "dispatch/private.h"
@@ -149,7 +148,8 @@ static void answer_if_over(struct dispatcher *dispatcher, struct take_back *take
 		at = &(*at)->next;
 	*at = take_back->next;
 	dispatcher->settings.book.taken_back(dispatcher->settings.book.context, take_back->op);
-	free(take_back);
+	take_back->next = dispatcher->spare_take_backs;
+	dispatcher->spare_take_backs = take_back;
 }
 
 void take_back_settled(struct dispatcher *dispatcher, struct take_back *take_back)
@@ -230,11 +230,13 @@ static void apply_to_channel(struct dispatcher *dispatcher, struct take_back *ta
 
 void dispatcher_take_back(struct dispatcher *dispatcher, struct store_op *op)
 {
-	struct take_back *take_back = calloc(1, sizeof(*take_back));
+	struct take_back *take_back = dispatcher->spare_take_backs;
 
-	CHECK(take_back != NULL);
-	take_back->op = op;
-	take_back->next = dispatcher->take_backs;
+	if (take_back != NULL)
+		dispatcher->spare_take_backs = take_back->next;
+	else
+		take_back = arena_new_of(dispatcher->arena, struct take_back);
+	*take_back = (struct take_back){.op = op, .next = dispatcher->take_backs};
 	dispatcher->take_backs = take_back;
 	if (op->code == HERALD_OK && op->verb == STORE_PUT_CHANNEL)
 		switch_channel(dispatcher, (const struct store_put_channel *)op);
