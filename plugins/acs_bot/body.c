@@ -142,14 +142,16 @@ void body_chat_message(const struct herald_message *message, struct herald_text 
 	herald_add(body, "}}");
 }
 
-void thread_repeatability(const char *bot_user, const char *person, char ret_id[HERALD_UUID_CHARS + 1])
+void thread_repeatability(const char *bot_user, const char *person, const char *gone,
+			  char ret_id[HERALD_UUID_CHARS + 1])
 {
 	/* Made once for this plugin; a change would open a second thread with everybody. */
 	static const uint8_t space[16] = {0x4e, 0x93, 0x0d, 0x7c, 0x52, 0xa8, 0x4b, 0x16,
 					  0xb3, 0x2a, 0x90, 0x6f, 0x17, 0xce, 0x85, 0x44};
-	char name[2 * (ADDRESS_CHARS_MAX + 1)];
+	char name[3 * (ADDRESS_CHARS_MAX + 1)];
 
-	snprintf(name, sizeof(name), "%s %s", bot_user, person);
+	snprintf(name, sizeof(name), "%.400s %.400s%s%.400s", bot_user, person, gone[0] != '\0' ? " " : "",
+		 gone);
 	herald_uuid5(space, name, ret_id);
 }
 

@@ -40,8 +40,9 @@ void body_chat_message(const struct herald_message *message, struct herald_text 
 
 /* One thread per bot user and person: the same id for every process, attempt and crash.  It is made of the
  * bot's user instead of the channel's name, which a plugin is not told; two channels of one bot share the
- * thread. */
-void thread_repeatability(const char *bot_user, const char *person, char ret_id[HERALD_UUID_CHARS + 1]);
+ * thread. gone: the thread that this one comes after, because the service has it no more; "": none. */
+void thread_repeatability(const char *bot_user, const char *person, const char *gone,
+			  char ret_id[HERALD_UUID_CHARS + 1]);
 
 /* RFC 3339, as the services write it: milliseconds UTC, or 0 when it is not that. */
 int64_t rfc3339_read(const char *text);

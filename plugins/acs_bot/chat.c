@@ -106,13 +106,14 @@ static enum herald_sent call_post(struct chat_call *call, struct bot *bot, const
 	return sent;
 }
 
-static enum herald_sent post_thread(struct bot *bot, const struct herald_job *job, uint32_t again,
-				    struct herald_outcome *outcome)
+/* gone: the thread that was remembered and is no more; "": there was none. */
+static enum herald_sent post_thread(struct bot *bot, const struct herald_job *job, const char *gone,
+				    uint32_t again, struct herald_outcome *outcome)
 {
 	char id[HERALD_UUID_CHARS + 1];
 	struct chat_call call;
 
-	thread_repeatability(bot->config->acs_bot_user, job->message->address, id);
+	thread_repeatability(bot->config->acs_bot_user, job->message->address, gone, id);
 	call_init(&call, bot, "POST", STAGE_THREAD | again);
 	herald_addf(&call.url, "/chat/threads?api-version=%s", bot->config->chat_api_version);
 	body_thread(bot->config->topic, job->message->address, &call.body);
@@ -175,7 +176,7 @@ static enum herald_sent go_on(struct bot *bot, const struct herald_job *job, uin
 	char thread[ADDRESS_CHARS_MAX + 1];
 
 	if (!find_thread(job->message, thread))
-		return post_thread(bot, job, again, outcome);
+		return post_thread(bot, job, "", again, outcome);
 	if (job->message->attempt > 1)
 		return post_look(bot, job, thread, again, outcome);
 	return post_message(bot, job, thread, again, outcome);
@@ -250,7 +251,7 @@ static enum herald_sent step_thread(struct bot *bot, const struct herald_job *jo
 		bot->values[METER_THREADS]++;
 		enum herald_code code = bot_remember(bot, job, &memory, &err);
 		sent = code == HERALD_OK ? post_message(bot, job, memory.conversation,
-							reply->stage & STAGE_AGAIN, outcome)
+							(reply->stage & STAGE_AGAIN) | STAGE_FRESH, outcome)
 					 : bot_give_up(code, &err, outcome);
 	}
 	json_decref(json);
@@ -297,6 +298,22 @@ static enum herald_sent step_look(struct bot *bot, const struct herald_job *job,
 	return post_message(bot, job, thread, reply->stage & STAGE_AGAIN, outcome);
 }
 
+/* The thread is no more.  A person gets a new one; if the thread itself is the address, the address is dead.
+ */
+static enum herald_sent step_gone(struct bot *bot, const struct herald_job *job,
+				  const struct herald_http_reply *reply, struct herald_outcome *outcome)
+{
+	char thread[ADDRESS_CHARS_MAX + 1];
+
+	if (address_kind(job->message->address) != ADDRESS_ACS_USER)
+		return HERALD_NOW;
+	if (!(reply->stage & STAGE_FRESH) && find_thread(job->message, thread))
+		return post_thread(bot, job, thread, reply->stage & STAGE_AGAIN, outcome);
+	acs_outcome_set(outcome, HERALD_DEFERRED, "4.3.0",
+			"ACS Chat does not know the thread that it has just created");
+	return HERALD_NOW;
+}
+
 enum herald_sent chat_step(struct bot *bot, const struct herald_job *job,
 			   const struct herald_http_reply *reply, struct herald_outcome *outcome)
 {
@@ -308,6 +325,8 @@ enum herald_sent chat_step(struct bot *bot, const struct herald_job *job,
 		bot->chat_token[0] = '\0';
 		return post_token(bot, job, STAGE_AGAIN, outcome);
 	}
+	if (is_answered && reply->status == 404 && (stage == STAGE_LOOK || stage == STAGE_MESSAGE))
+		return step_gone(bot, job, reply, outcome);
 	if (!is_answered || reply->status < 200 || reply->status > 299)
 		return HERALD_NOW;
 	switch (stage) {

@@ -17,8 +17,9 @@ enum bot_stage {
 	STAGE_MESSAGE,          /* chat: the message */
 };
 
-/* Set beside a stage once a chat token was refused and fetched anew: there is no second time. */
-enum { STAGE_AGAIN = 0x100 };
+/* Set beside a stage, so that nothing happens twice in one attempt: a chat token was refused and fetched
+ * anew; the thread was created just now. */
+enum { STAGE_AGAIN = 0x100, STAGE_FRESH = 0x200 };
 
 enum bot_stage stage_of(uint32_t stage);
 bool stage_prepares(enum bot_stage stage);

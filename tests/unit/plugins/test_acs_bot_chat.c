@@ -183,7 +183,7 @@ struct chat_row {
 static const struct chat_row chat_rows[] = {
 	{400, HERALD_MISCONFIGURED, HERALD_REJECTED, HERALD_REJECTED, "4.3.5", "5.5.4", "5.5.4"},
 	{403, HERALD_MISCONFIGURED, HERALD_REJECTED, HERALD_UNREACHABLE, "4.3.5", "5.7.1", "5.1.1"},
-	{404, HERALD_MISCONFIGURED, HERALD_MISCONFIGURED, HERALD_UNREACHABLE, "4.3.5", "4.3.5", "5.1.1"},
+	{404, HERALD_MISCONFIGURED, HERALD_MISCONFIGURED, HERALD_DEFERRED, "4.3.5", "4.3.5", "4.3.0"},
 	{405, HERALD_MISCONFIGURED, HERALD_MISCONFIGURED, HERALD_MISCONFIGURED, "4.3.5", "4.3.5", "4.3.5"},
 	{408, HERALD_DEFERRED, HERALD_DEFERRED, HERALD_DEFERRED, "4.4.2", "4.4.2", "4.4.2"},
 	{413, HERALD_REJECTED, HERALD_REJECTED, HERALD_REJECTED, "5.5.0", "5.3.4", "5.3.4"},
@@ -287,6 +287,51 @@ static void a_repeated_attempt_looks_before_it_writes_again(void **state)
 	fake_host_free(fake);
 }
 
+static void a_thread_that_is_gone_is_followed_by_one_new_thread(void **state)
+{
+	const struct fake_answer gone = {.status = 404, .body = ERROR("NotFound")};
+	struct herald_message message = fake_message("8:acs:r_anna", "Hi");
+	const char *first_id = "a93f9905-3a3f-5979-922d-affcbd8d263c";
+
+	(void)state;
+	remember(&message, "{\"conversation\":{\"id\":\"19:old@thread.v2\"}}");
+	for (uint32_t attempt = 1; attempt <= 2; attempt++) { /* the message is refused, or the look */
+		struct fake_host *fake = bot_new();
+		message.attempt = attempt;
+		size_t ticket = fake_send(fake, &message, 1);
+		fake_answer(fake, 0, token_answer);
+		fake_answer(fake, 1, gone);
+		assert_string_equal(fake_request(fake, 2)->url, BASE "/chat/threads?api-version=2024-03-07");
+		assert_string_not_equal(fake_header(fake_request(fake, 2), "repeatability-request-id"),
+					first_id);
+		fake_answer(fake, 2, thread_answer);
+		assert_string_equal(fake_memory(fake, ticket),
+				    "{\"conversation\":{\"id\":\"19:acsV1_t@thread.v2\"}}");
+		fake_answer(fake, 3, message_answer);
+		spent(fake, ticket, HERALD_SENT, "2.0.0");
+
+		/* Again the same id for the same loss; and one new thread in an attempt, not a chain of them.
+		 */
+		ticket = fake_send(fake, &message, 1);
+		fake_answer(fake, 4, gone);
+		assert_string_equal(fake_header(fake_request(fake, 5), "repeatability-request-id"),
+				    fake_header(fake_request(fake, 2), "repeatability-request-id"));
+		fake_answer(fake, 5, thread_answer);
+		fake_answer(fake, 6, gone);
+		spent(fake, ticket, HERALD_DEFERRED, "4.3.0");
+		assert_int_equal(fake_request_count(fake), 7);
+		fake_host_free(fake);
+	}
+	/* A thread that is itself the address is dead. */
+	struct fake_host *fake = bot_new();
+	message = fake_message("19:acsV1_t@thread.v2", "Hi");
+	size_t ticket = fake_send(fake, &message, 1);
+	fake_answer(fake, 0, token_answer);
+	fake_answer(fake, 1, gone);
+	spent(fake, ticket, HERALD_UNREACHABLE, "5.1.1");
+	fake_host_free(fake);
+}
+
 static void memory_with_a_service_goes_by_the_connector(void **state)
 {
 	struct fake_host *fake = bot_new();
@@ -339,6 +384,7 @@ int main(void)
 		cmocka_unit_test(errors_of_identity_and_chat_follow_the_table),
 		cmocka_unit_test(a_lost_chat_answer_is_uncertain_only_for_the_message),
 		cmocka_unit_test(a_repeated_attempt_looks_before_it_writes_again),
+		cmocka_unit_test(a_thread_that_is_gone_is_followed_by_one_new_thread),
 		cmocka_unit_test(memory_with_a_service_goes_by_the_connector),
 		cmocka_unit_test(without_a_connector_everything_of_acs_goes_by_chat),
 	};

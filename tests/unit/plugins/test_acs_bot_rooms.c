@@ -219,13 +219,15 @@ static void one_person_has_one_repeatability_id(void **state)
 	char one[HERALD_UUID_CHARS + 1], two[HERALD_UUID_CHARS + 1];
 
 	(void)state;
-	thread_repeatability("8:acs:r_bot", "8:acs:r_anna", one);
+	thread_repeatability("8:acs:r_bot", "8:acs:r_anna", "", one);
 	assert_string_equal(one, "a93f9905-3a3f-5979-922d-affcbd8d263c");
-	thread_repeatability("8:acs:r_bot", "8:acs:r_anna", two);
+	thread_repeatability("8:acs:r_bot", "8:acs:r_anna", "", two);
 	assert_string_equal(one, two);
-	thread_repeatability("8:acs:r_bot", "8:acs:r_bert", two);
+	thread_repeatability("8:acs:r_bot", "8:acs:r_bert", "", two);
 	assert_string_not_equal(one, two);
-	thread_repeatability("8:acs:r_bot2", "8:acs:r_anna", two);
+	thread_repeatability("8:acs:r_bot2", "8:acs:r_anna", "", two);
+	assert_string_not_equal(one, two);
+	thread_repeatability("8:acs:r_bot", "8:acs:r_anna", "19:gone@thread.v2", two);
 	assert_string_not_equal(one, two);
 }
 
