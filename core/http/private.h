@@ -31,6 +31,7 @@ struct api_thread {
 		*daemons[DAEMONS_PER_THREAD_MAX]; /* [0] TCP, [1] admin socket (first thread only) */
 	int epoll;
 	struct queue *completions;
+	struct request *sleepers;
 	struct intake *intake;
 	struct rate_keeper *rates;
 	struct address_cache *addresses;

@@ -385,6 +385,17 @@ void request_submit_once(struct request *request, struct store_op *op, unsigned 
 	request_submit(request, op, next);
 }
 
+void request_pause(struct request *request, int ms, request_step next)
+{
+	struct api_thread *thread = request->thread;
+
+	request->wakes_mono_ms = clock_mono_ms() + ms;
+	request->next_sleeper = thread->sleepers;
+	thread->sleepers = request;
+	request->next = next;
+	atomic_fetch_add(&request->waiting, 1);
+}
+
 static void check_done(struct talk_check *check)
 {
 	request_wake(check->context);

@@ -85,6 +85,8 @@ struct request {
 	void *state;                              /* the handler's own, in the arena */
 	void (*cleanup)(struct request *request); /* runs once, when the request ends; NULL: nothing */
 
+	struct request *next_sleeper; /* of the thread's, while paused until wakes_mono_ms */
+	int64_t wakes_mono_ms;
 	_Atomic int waiting; /* questions without an answer */
 	request_step next;
 	bool is_suspended, is_answered, is_refused_early, is_admin_socket, holds_key, is_checked;
@@ -107,6 +109,8 @@ void request_submit(struct request *request, struct store_op *op, request_step n
 void request_submit_once(struct request *request, struct store_op *op, unsigned status,
 			 struct herald_text answer, request_step next);
 void request_check(struct request *request, struct talk_check *check, request_step next);
+/* Run next after about so many milliseconds (a turn of the thread's loop, at most 250 ms, more). */
+void request_pause(struct request *request, int ms, request_step next);
 /* Any thread: one of the questions is answered. */
 void request_wake(struct request *request);
 

@@ -25,6 +25,7 @@ void channel_get(struct request *request);
 void channel_destinations_get(struct request *request);
 void channel_pause(struct request *request);
 void channel_resume(struct request *request);
+void channel_test(struct request *request);
 
 /* recipients.c, preferences.c, categories.c, suppressions.c */
 void recipients_get(struct request *request);

@@ -46,6 +46,8 @@ const struct route routes[] = {
 	 "Let the deliveries of a channel wait"},
 	{"POST", "/v1/channels/{name}/resume", SCOPE_OPERATE, OPTIONAL, channel_resume, "", "resumeChannel",
 	 "Let a paused or misconfigured channel go on"},
+	{"POST", "/v1/channels/{name}/test", SCOPE_OPERATE, ROUTE_HAS_BODY | ROUTE_NEW_WORK, channel_test, "",
+	 "testChannel", "Send one real message, and say how it went"},
 	{"GET", "/v1/recipients", SCOPE_RECIPIENTS | SCOPE_READ, 0, recipients_get, "limit after",
 	 "listRecipients", "Recipients, by id"},
 	{"GET", "/v1/recipients/{id}", SCOPE_RECIPIENTS | SCOPE_READ, 0, recipient_get, "", "getRecipient",

@@ -97,6 +97,23 @@ static void run_completions(struct api_thread *thread)
 	}
 }
 
+/* Whoever pauses is woken by time; all of them when the thread is to end. */
+static void run_sleepers(struct api_thread *thread, int64_t now_mono_ms)
+{
+	struct request **link = &thread->sleepers;
+
+	while (*link != NULL) {
+		struct request *request = *link;
+
+		if (request->wakes_mono_ms > now_mono_ms) {
+			link = &request->next_sleeper;
+			continue;
+		}
+		*link = request->next_sleeper;
+		request_wake(request);
+	}
+}
+
 static void *api_thread_run(void *context)
 {
 	struct api_thread *thread = context;
@@ -105,6 +122,7 @@ static void *api_thread_run(void *context)
 		struct epoll_event events[4];
 
 		(void)epoll_wait(thread->epoll, events, 4, wait_ms(thread));
+		run_sleepers(thread, clock_mono_ms());
 		run_completions(thread);
 		for (int i = 0; i < DAEMONS_PER_THREAD_MAX; i++) {
 			if (thread->daemons[i] != NULL)
@@ -280,6 +298,7 @@ static void thread_stop(struct api_thread *thread)
 {
 	if (thread->thread != 0)
 		pthread_join(thread->thread, NULL);
+	run_sleepers(thread, INT64_MAX);
 	for (int i = 0; i < 50 && thread->completions != NULL && atomic_load(&thread->http->busy) > 0; i++) {
 		struct queue_item *item = queue_wait_all(thread->completions, 100);
 
