@@ -23,7 +23,7 @@ TABLE = {
     "channel": {"base", "model", "config", "wire", "telemetry"},
     "host": {"base", "model", "wire", "config"},  # of model only words.h: a SEND carries them encoded
     "intake": {"base", "model", "route", "store", "telemetry"},
-    "clerk": {"base", "model", "route", "store", "telemetry"},
+    "clerk": {"base", "model", "route", "store", "intake", "telemetry"},
     "dispatch": {"base", "model", "route", "store", "channel", "telemetry", "config", "wire"},
     "http": {"base", "model", "config", "store", "channel", "intake", "route", "telemetry"},
     "cli": {"base"},
