@@ -83,7 +83,8 @@ struct store_delivery {
 	uint8_t address_hash[ADDRESS_HASH_BYTES];
 	struct herald_text memory; /* as read, for a job born here */
 	uint32_t body;             /* index into bodies */
-	uint32_t step;             /* 0: strategy all; 1, 2, ...: strategy first */
+	uint32_t step;             /* 0: strategy all; 1, 2, ...: strategy first; those of one recipient stand
+				      next to each other (n, n + 1, ...), in order */
 };
 
 struct store_left_out {
@@ -242,6 +243,8 @@ struct store_address {
 	uint8_t hash[ADDRESS_HASH_BYTES];
 	bool is_verified, is_checked, is_suppressed; /* the last is read, never written */
 	struct herald_text memory;
+	int32_t memory_channel; /* read: who learned it, and the only one that it is good for; 0: the caller,
+				   good for all of the kind */
 };
 
 struct store_put_recipient {
