@@ -136,9 +136,8 @@ static void print_man(const struct herald_plugin *plugin, struct herald_builder 
 		herald_addf(page, "Up to %u messages share a call, grouped by %s.\n", plugin->batch_max,
 			    batch_name(plugin->batch_by));
 	if (plugin->option_count > 0) {
-		herald_add(page, ".Sh OPTIONS\n.Bl -tag -width Ds\n");
+		herald_add(page, ".Sh OPTIONS\n");
 		options_print_man(loader_options(plugin), page);
-		herald_add(page, ".El\n");
 	}
 	if (plugin->meter_count > 0)
 		herald_add(page, ".Sh METERS\n.Bl -tag -width Ds\n");

@@ -128,6 +128,15 @@ size_t line_take(struct tickets *tickets, size_t max, struct ticket **ret_ticket
 	return count;
 }
 
+bool line_is_ready(struct tickets *tickets)
+{
+	pthread_mutex_lock(&tickets->lock);
+	line_sweep_front(tickets);
+	bool is_ready = tickets->line && may_go(tickets, tickets->line);
+	pthread_mutex_unlock(&tickets->lock);
+	return is_ready;
+}
+
 size_t line_wait(struct tickets *tickets, size_t max, struct ticket **ret_tickets)
 {
 	size_t count = 0;

@@ -14,6 +14,7 @@ enum { LINE_BATCH_MAX = 1000 };
 size_t line_take(struct tickets *tickets, size_t max, struct ticket **ret_tickets);
 /* The same for a worker: sleeps until there is something.  0: closed. */
 size_t line_wait(struct tickets *tickets, size_t max, struct ticket **ret_tickets);
+bool line_is_ready(struct tickets *tickets); /* line_take would answer something */
 /* In front again: a neighbour in the same request was taken back before anything left. */
 void line_return(struct tickets *tickets, struct ticket *ticket);
 

@@ -19,6 +19,7 @@
 #include "herald/kit.h"
 #include "host/chatter.h"
 #include "host/host.h"
+#include "host/http.h"
 #include "host/line.h"
 #include "host/loader.h"
 #include "host/private.h"
@@ -138,24 +139,21 @@ static enum herald_code pump(struct herald_channel *channel, int timeout_ms)
 
 /* --- the loop --- */
 
-/* Call a plugin that does not block with what waits.  True: there may be more. */
-static bool feed(struct serve *serve)
+/* Call a plugin that does not block with what waits. */
+static void feed(struct serve *serve)
 {
 	struct herald_channel *channel = &serve->channel;
 	size_t max = channel->plugin->send_batch ? channel->plugin->batch_max : 1;
 	struct ticket *tickets[LINE_BATCH_MAX];
 
-	if (channel->workers)
-		return false;
 	CHECK(max <= countof(tickets));
 	for (size_t sent = 0; sent < SENDS_PER_TURN;) {
 		size_t count = line_take(channel->tickets, max, tickets);
 		if (count == 0)
-			return false;
+			return;
 		channel_send(channel, tickets, count);
 		sent += count;
 	}
-	return true;
 }
 
 static void loop_wait(struct serve *serve, int timeout_ms)
@@ -171,8 +169,7 @@ static void loop_wait(struct serve *serve, int timeout_ms)
 		fds[1].events |= POLLOUT;
 	if (outbox_is_waiting(channel->talk))
 		fds[2].events |= POLLOUT;
-	if (poll(fds, countof(fds), timeout_ms) < 0)
-		CHECK(errno == EINTR || errno == EAGAIN);
+	http_wait(channel, fds, countof(fds), timeout_ms);
 	eventfd_t rings;
 	if (fds[0].revents)
 		CHECK(eventfd_read(channel->bell, &rings) == 0 || errno == EAGAIN);
@@ -181,19 +178,20 @@ static void loop_wait(struct serve *serve, int timeout_ms)
 static void loop(struct serve *serve)
 {
 	struct herald_channel *channel = &serve->channel;
-	bool has_more = false;
-
 	for (;;) {
 		if (!serve->is_work_over && !frames_read(serve, &serve->work_in, serve->work_fd, work_frame))
 			serve->is_work_over = true; /* the watch sees it too, and ends the process */
 		if (!serve->is_talk_over && !frames_read(serve, &serve->talk_in, serve->talk_fd, talk_frame))
 			serve->is_talk_over = true;
-		has_more = feed(serve);
+		http_turn(channel);
+		if (!channel->workers)
+			feed(serve);
+		http_begin(channel);
 		outbox_flush(channel->work);
 		outbox_flush(channel->talk);
 		if (serve->is_broken || (serve->is_draining && tickets_are_idle(channel->tickets)))
 			return;
-		loop_wait(serve, has_more ? 0 : -1);
+		loop_wait(serve, !channel->workers && line_is_ready(channel->tickets) ? 0 : -1);
 	}
 }
 
@@ -326,10 +324,13 @@ static int serve_end(struct serve *serve)
 		return EXIT_DEFECT;
 	}
 	tickets_close(channel->tickets);
+	http_stop(channel);
 	workers_free(channel->workers);
 	channel->workers = NULL;
 	channel->plugin->close(channel->self);
 	atomic_store(&channel->is_over, true);
+	http_free(channel->http);
+	channel->http = NULL;
 	outbox_add(channel->work, FRAME_BYE, 0);
 	say_last(serve);
 	return 0;

@@ -71,7 +71,7 @@ static enum herald_code service_on_wire(struct herald_ticket *handle)
 		return HERALD_CONFLICT;
 	enum herald_code code = channel_wait_kept(tickets->channel, ticket);
 	if (code == HERALD_OK)
-		code = ticket_to_wire(tickets, ticket);
+		code = ticket_to_wire(tickets, ticket, NULL);
 	ticket_release(tickets, ticket);
 	return code;
 }

@@ -334,7 +334,7 @@ void ticket_count_again(struct tickets *tickets)
 
 /* --- the wire --- */
 
-enum herald_code ticket_to_wire(struct tickets *tickets, struct ticket *ticket)
+enum herald_code ticket_to_wire(struct tickets *tickets, struct ticket *ticket, bool *ret_moved)
 {
 	pthread_mutex_lock(&tickets->lock);
 	enum herald_code code = HERALD_CONFLICT;
@@ -344,12 +344,27 @@ enum herald_code ticket_to_wire(struct tickets *tickets, struct ticket *ticket)
 		if (board_swap(tickets->board, ticket->number, SLOT_IN_PLUGIN, SLOT_ON_WIRE)) {
 			ticket->phase = TICKET_ON_WIRE;
 			tickets->on_wire++;
+			if (ret_moved)
+				*ret_moved = true;
 			code = HERALD_OK;
 		} else
 			ticket_end_locked(tickets, ticket, true);
 	}
 	pthread_mutex_unlock(&tickets->lock);
 	return code;
+}
+
+bool ticket_may_prepare(struct tickets *tickets, struct ticket *ticket)
+{
+	pthread_mutex_lock(&tickets->lock);
+	bool is_open = ticket->phase != TICKET_SPENT && !tickets->is_orphan;
+	if (is_open && ticket->phase == TICKET_IN_PLUGIN &&
+	    board_state(tickets->board, ticket->number) != SLOT_IN_PLUGIN) {
+		ticket_end_locked(tickets, ticket, true);
+		is_open = false;
+	}
+	pthread_mutex_unlock(&tickets->lock);
+	return is_open;
 }
 
 void ticket_off_wire(struct tickets *tickets, struct ticket *ticket)
@@ -472,6 +487,14 @@ void tickets_orphan(struct tickets *tickets)
 	tickets->is_orphan = true;
 	pthread_cond_broadcast(&tickets->changed);
 	pthread_mutex_unlock(&tickets->lock);
+}
+
+bool tickets_are_orphans(struct tickets *tickets)
+{
+	pthread_mutex_lock(&tickets->lock);
+	bool is_orphan = tickets->is_orphan;
+	pthread_mutex_unlock(&tickets->lock);
+	return is_orphan;
 }
 
 unsigned tickets_on_wire(struct tickets *tickets)

@@ -89,8 +89,11 @@ void ticket_hold_again(struct tickets *tickets, struct ticket *ticket); /* one m
 void ticket_release(struct tickets *tickets, struct ticket *ticket);
 struct tickets *handle_tickets(struct herald_ticket *handle);
 
-/* IN_PLUGIN -> ON_WIRE.  OK also when it is there already.  CONFLICT: taken back, overdue or orphaned. */
-enum herald_code ticket_to_wire(struct tickets *tickets, struct ticket *ticket);
+/* IN_PLUGIN -> ON_WIRE.  OK also when it is there already.  CONFLICT: taken back, overdue or orphaned.
+ * *ret_moved (NULL is fine): this call did it. */
+enum herald_code ticket_to_wire(struct tickets *tickets, struct ticket *ticket, bool *ret_moved);
+/* May a request leave for it that is no message itself: open, not taken back, and the daemon alive? */
+bool ticket_may_prepare(struct tickets *tickets, struct ticket *ticket);
 /* ON_WIRE -> IN_PLUGIN: nothing of what was about to leave can have been acted on. */
 void ticket_off_wire(struct tickets *tickets, struct ticket *ticket);
 bool ticket_is_spent(struct tickets *tickets, const struct ticket *ticket);
@@ -117,6 +120,7 @@ enum herald_code ticket_wait_kept(struct tickets *tickets, struct ticket *ticket
 int64_t tickets_overdue(struct tickets *tickets, int64_t now_ms);
 /* The daemon is dead.  From the return on no ticket moves to the wire. */
 void tickets_orphan(struct tickets *tickets);
+bool tickets_are_orphans(struct tickets *tickets);
 unsigned tickets_on_wire(struct tickets *tickets);
 bool tickets_are_idle(struct tickets *tickets); /* none is open */
 void tickets_close(struct tickets *tickets);    /* whoever waits in line_wait goes home */

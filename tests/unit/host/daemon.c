@@ -49,6 +49,7 @@ static void config_send(struct daemon *daemon, struct wire_config config, const 
 			.where = "conf.d/30-test.yaml:7:5",
 			.values = &values[count],
 			.value_count = 1,
+			.is_secret = strcmp(options[count].name, "secret") == 0,
 		};
 	}
 	config.options = given;
@@ -66,7 +67,11 @@ void daemon_start_with(struct daemon *daemon, const struct wire_config *settings
 	struct board_head head = {.run = RUN, .channel = "test"};
 	struct herald_error err = {0};
 
-	*daemon = (struct daemon){.folder = "/tmp/herald-host-XXXXXX", .arena = arena_new()};
+	*daemon = (struct daemon){
+		.folder = "/tmp/herald-host-XXXXXX",
+		.arena = arena_new(),
+		.attempt_timeout_ms = settings->attempt_timeout_ms,
+	};
 	assert_non_null(mkdtemp(daemon->folder));
 	snprintf(daemon->record, sizeof(daemon->record), "%s/record", daemon->folder);
 	snprintf(path, sizeof(path), "%s/board", daemon->folder);
@@ -97,17 +102,23 @@ void daemon_start(struct daemon *daemon, const char *plugin, const struct daemon
 		.plugin_path = path,
 		.run = RUN,
 		.workers = 2,
-		.attempt_timeout_ms = 10 * 1000,
+		.attempt_timeout_ms = daemon->attempt_timeout_ms > 0 ? daemon->attempt_timeout_ms : 10 * 1000,
 		.orphan_timeout_ms = 2000,
-		.allow_insecure_loopback = true,
+		.allow_insecure_loopback = !daemon->is_strict,
 		.slots = SLOTS,
 	};
 	struct frame frame;
 
-	snprintf(path, sizeof(path), HERALD_BINARY_DIR "/plugins/%s.so", plugin);
+	snprintf(path, sizeof(path), HERALD_BINARY_DIR "%s/plugins/%s.so",
+		 strncmp(plugin, "probe", 5) == 0 ? "/tests" : "", plugin);
 	daemon_start_with(daemon, &settings, options);
-	if (!daemon_hear(daemon, FRAME_READY, &frame))
-		fail_msg("the process did not become READY");
+	if (!daemon_hear_either(daemon, FRAME_READY, FRAME_REFUSED, &frame))
+		fail_msg("the process said neither READY nor REFUSED");
+	struct herald_text why;
+	uint64_t code;
+	if (frame.type == FRAME_REFUSED &&
+	    wire_note_read(&frame, daemon->arena, &code, &why, NULL) == HERALD_OK)
+		fail_msg("refused: %s", why.data);
 }
 
 void daemon_end(struct daemon *daemon)
@@ -218,15 +229,15 @@ uint64_t daemon_send(struct daemon *daemon, const char *address)
 					   });
 }
 
-static bool hear(int fd, struct frame_reader *reader, enum frame_type type, struct frame *ret_frame,
-		 int within_ms)
+static bool hear(int fd, struct frame_reader *reader, enum frame_type type, enum frame_type other,
+		 struct frame *ret_frame, int within_ms)
 {
 	int64_t until_ms = clock_mono_ms() + within_ms;
 	bool is_broken = false;
 
 	for (;;) {
 		while (frame_next(reader, ret_frame, &is_broken))
-			if (ret_frame->type == type)
+			if (ret_frame->type == type || ret_frame->type == other)
 				return true;
 		assert_false(is_broken);
 		int64_t left_ms = until_ms - clock_mono_ms();
@@ -240,19 +251,25 @@ static bool hear(int fd, struct frame_reader *reader, enum frame_type type, stru
 
 bool daemon_hear(struct daemon *daemon, enum frame_type type, struct frame *ret_frame)
 {
-	return hear(daemon->work, &daemon->work_in, type, ret_frame, PATIENCE_MS);
+	return hear(daemon->work, &daemon->work_in, type, type, ret_frame, PATIENCE_MS);
+}
+
+bool daemon_hear_either(struct daemon *daemon, enum frame_type type, enum frame_type other,
+			struct frame *ret_frame)
+{
+	return hear(daemon->work, &daemon->work_in, type, other, ret_frame, PATIENCE_MS);
 }
 
 bool daemon_hear_talk(struct daemon *daemon, enum frame_type type, struct frame *ret_frame)
 {
-	return hear(daemon->talk, &daemon->talk_in, type, ret_frame, PATIENCE_MS);
+	return hear(daemon->talk, &daemon->talk_in, type, type, ret_frame, PATIENCE_MS);
 }
 
 bool daemon_hears_nothing(struct daemon *daemon, enum frame_type type, int within_ms)
 {
 	struct frame frame;
 
-	return !hear(daemon->work, &daemon->work_in, type, &frame, within_ms);
+	return !hear(daemon->work, &daemon->work_in, type, type, &frame, within_ms);
 }
 
 struct herald_outcome daemon_settled(struct daemon *daemon, uint64_t ticket)

@@ -22,14 +22,17 @@ struct daemon {
 	struct herald_builder out;
 	uint64_t serial;
 	int status; /* of the process, once it ended */
+	/* For daemon_start, 0 and false are fine: */
+	int64_t attempt_timeout_ms;
+	bool is_strict; /* no allow_insecure */
 };
 
 struct daemon_option {
 	const char *name, *value;
 };
 
-/* Starts the process, sends CONFIG, waits for READY.  Options end with a NULL name; the value "@record"
- * becomes the path of the record. */
+/* The struct is zeroed, apart from what its last lines say.  Starts the process, sends CONFIG, waits for
+ * READY.  Options end with a NULL name; the value "@record" becomes the path of the record. */
 void daemon_start(struct daemon *daemon, const char *plugin, const struct daemon_option *options);
 void daemon_start_with(struct daemon *daemon, const struct wire_config *settings,
 		       const struct daemon_option *options);
@@ -46,6 +49,8 @@ void daemon_ask(struct daemon *daemon, const char *address, uint64_t question);
 /* The next frame of this type on a socket; others are passed over.  False: none within the time, or the
  * process closed.  The frame is lent until the next call. */
 bool daemon_hear(struct daemon *daemon, enum frame_type type, struct frame *ret_frame);
+bool daemon_hear_either(struct daemon *daemon, enum frame_type type, enum frame_type other,
+			struct frame *ret_frame);
 bool daemon_hear_talk(struct daemon *daemon, enum frame_type type, struct frame *ret_frame);
 bool daemon_hears_nothing(struct daemon *daemon, enum frame_type type, int within_ms);
 /* Waits for SETTLED of this ticket and answers what the board says. */

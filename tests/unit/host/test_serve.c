@@ -32,7 +32,7 @@ static void a_send_is_settled_with_what_the_plugin_said(void **state)
 		{"uncertain", HERALD_UNCERTAIN},     {"misconfigured", HERALD_MISCONFIGURED},
 		{"slow:50ms", HERALD_DELIVERED},
 	};
-	struct daemon daemon;
+	struct daemon daemon = {0};
 
 	(void)state;
 	start(&daemon, "0s");
@@ -50,7 +50,7 @@ static void a_send_is_settled_with_what_the_plugin_said(void **state)
 /* Frees the slot as the daemon does after the settle's commit: the next message takes it again. */
 static void a_message_is_recorded_before_it_is_answered_for(void **state)
 {
-	struct daemon daemon;
+	struct daemon daemon = {0};
 
 	(void)state;
 	start(&daemon, "0s");
@@ -67,7 +67,7 @@ static void a_message_is_recorded_before_it_is_answered_for(void **state)
 
 static void what_was_taken_back_in_the_queue_never_leaves(void **state)
 {
-	struct daemon daemon;
+	struct daemon daemon = {0};
 
 	(void)state;
 	start(&daemon, "0s");
@@ -85,7 +85,7 @@ static void what_was_taken_back_in_the_queue_never_leaves(void **state)
 
 static void what_hangs_is_deferred_and_on_the_wire_uncertain(void **state)
 {
-	struct daemon daemon;
+	struct daemon daemon = {0};
 	struct wire_send send = {.notification = 9,
 				 .n = 1,
 				 .attempt = 1,
@@ -119,7 +119,7 @@ static void what_hangs_is_deferred_and_on_the_wire_uncertain(void **state)
 /* The watch's own thread spends and tells, although the loop never comes back from the plugin. */
 static void a_plugin_that_spins_can_not_keep_a_ticket(void **state)
 {
-	struct daemon daemon;
+	struct daemon daemon = {0};
 	struct wire_send send = {.notification = 9,
 				 .n = 1,
 				 .attempt = 1,
@@ -146,7 +146,7 @@ static void a_plugin_that_spins_can_not_keep_a_ticket(void **state)
 
 static void a_ping_is_answered_from_the_loop(void **state)
 {
-	struct daemon daemon;
+	struct daemon daemon = {0};
 	struct frame frame;
 
 	(void)state;
@@ -159,7 +159,7 @@ static void a_ping_is_answered_from_the_loop(void **state)
 
 static void a_drain_finishes_what_is_in_hand_and_takes_nothing_new(void **state)
 {
-	struct daemon daemon;
+	struct daemon daemon = {0};
 	struct frame frame;
 
 	(void)state;
@@ -179,7 +179,7 @@ static void a_drain_finishes_what_is_in_hand_and_takes_nothing_new(void **state)
 /* The frame is there, the daemon is not: what is on the wire is finished, what is not is not begun. */
 static void an_orphan_finishes_what_is_on_the_wire_and_says_left(void **state)
 {
-	struct daemon daemon;
+	struct daemon daemon = {0};
 
 	(void)state;
 	start(&daemon, "300ms");
@@ -197,7 +197,7 @@ static void an_orphan_finishes_what_is_on_the_wire_and_says_left(void **state)
 
 static void an_orphan_waits_no_longer_than_its_time_also_when_the_plugin_spins(void **state)
 {
-	struct daemon daemon;
+	struct daemon daemon = {0};
 
 	(void)state;
 	start(&daemon, "0s");
@@ -216,7 +216,7 @@ static void an_orphan_waits_no_longer_than_its_time_also_when_the_plugin_spins(v
 
 static void a_crash_leaves_the_board_to_say_how_far_it_came(void **state)
 {
-	struct daemon daemon;
+	struct daemon daemon = {0};
 
 	(void)state;
 	start(&daemon, "10s");
@@ -232,7 +232,7 @@ static void a_crash_leaves_the_board_to_say_how_far_it_came(void **state)
 
 static void a_ticket_with_a_crash_mark_goes_alone(void **state)
 {
-	struct daemon daemon;
+	struct daemon daemon = {0};
 	struct wire_send send = {.notification = 9,
 				 .n = 1,
 				 .attempt = 2,
@@ -264,7 +264,7 @@ static void a_ticket_with_a_crash_mark_goes_alone(void **state)
 
 static void nothing_leaves_before_a_memory_is_kept(void **state)
 {
-	struct daemon daemon;
+	struct daemon daemon = {0};
 	struct frame frame;
 	struct herald_text memory;
 	uint64_t number;
@@ -287,7 +287,7 @@ static void nothing_leaves_before_a_memory_is_kept(void **state)
 
 static void a_lie_changes_nothing_but_its_own_ticket(void **state)
 {
-	struct daemon daemon;
+	struct daemon daemon = {0};
 	struct frame frame;
 
 	(void)state;
@@ -308,7 +308,7 @@ static void a_lie_changes_nothing_but_its_own_ticket(void **state)
 
 static void an_address_is_checked_beside_the_sends(void **state)
 {
-	struct daemon daemon;
+	struct daemon daemon = {0};
 	struct frame frame;
 	struct wire_checked checked;
 	char endless[600];
@@ -341,7 +341,7 @@ static void an_address_is_checked_beside_the_sends(void **state)
 static void a_broken_frame_ends_the_process_and_the_board_stays(void **state)
 {
 	static const unsigned char garbage[64] = {0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3};
-	struct daemon daemon;
+	struct daemon daemon = {0};
 
 	(void)state;
 	start(&daemon, "10s");
@@ -365,7 +365,7 @@ static void a_channel_that_can_not_open_is_refused_with_the_reason(void **state)
 		.orphan_timeout_ms = 1000,
 		.slots = 64,
 	};
-	struct daemon daemon;
+	struct daemon daemon = {0};
 	struct frame frame;
 	struct herald_text text;
 	uint64_t code;
