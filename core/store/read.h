@@ -170,8 +170,9 @@ struct store_audit_row {
 };
 
 enum herald_code store_audit(struct store_session *session, int64_t tenant, int64_t since_ms,
-			     const char *actor, int64_t subject, int64_t after, uint32_t limit, struct arena *arena,
-			     struct store_audit_row **ret_rows, size_t *ret_count, struct herald_error *err);
+			     const char *actor, int64_t subject, int64_t after, uint32_t limit,
+			     struct arena *arena, struct store_audit_row **ret_rows, size_t *ret_count,
+			     struct herald_error *err);
 /* Walks the whole chain.  CORRUPT: err names the first bad row. */
 enum herald_code store_audit_verify(struct store_session *session, int64_t *ret_rows,
 				    struct herald_error *err);

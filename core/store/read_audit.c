@@ -9,14 +9,15 @@
 enum { CHAIN_ROWS_PER_CLEAR = 1000 };
 
 enum herald_code store_audit(struct store_session *session, int64_t tenant, int64_t since_ms,
-			     const char *actor, int64_t after, uint32_t limit, struct arena *arena,
-			     struct store_audit_row **ret_rows, size_t *ret_count, struct herald_error *err)
+			     const char *actor, int64_t subject, int64_t after, uint32_t limit,
+			     struct arena *arena, struct store_audit_row **ret_rows, size_t *ret_count,
+			     struct herald_error *err)
 {
 	struct rows rows;
 	rows_init(&rows, arena, sizeof(struct store_audit_row));
-	sqlite3_stmt *row = conn_query(
-		&session->conn, SQL_READ_AUDIT,
-		SQL_ARGS(sql_int(after), sql_int(tenant), sql_int(since_ms), sql_str(actor), sql_int(limit)));
+	sqlite3_stmt *row = conn_query(&session->conn, SQL_READ_AUDIT,
+				       SQL_ARGS(sql_int(after), sql_int(tenant), sql_int(since_ms),
+						sql_str(actor), sql_int(limit), sql_int(subject)));
 	while (conn_next(&session->conn, row)) {
 		struct store_audit_row *audit = rows_add(&rows);
 		*audit = (struct store_audit_row){

@@ -355,7 +355,8 @@ const char *const sql_text[SQL_STATEMENTS] = {
 	[SQL_READ_AUDIT] =
 		"SELECT a.seq, a.at_ms, a.tenant, a.actor, a.verb, a.subject, p.payload FROM audit a"
 		" LEFT JOIN audit_payload p ON p.seq = a.seq WHERE a.seq > ?1 AND a.tenant = ?2"
-		" AND a.at_ms >= ?3 AND (?4 = '' OR a.actor = ?4) ORDER BY a.seq LIMIT ?5",
+		" AND a.at_ms >= ?3 AND (?4 = '' OR a.actor = ?4) AND (?6 = 0 OR a.subject = ?6)"
+		" ORDER BY a.seq LIMIT ?5",
 	[SQL_READ_AUDIT_CHAIN] =
 		"SELECT a.seq, a.at_ms, a.tenant, a.actor, a.verb, a.subject, a.commitment, a.prev, a.hash,"
 		" p.salt, p.payload FROM audit a LEFT JOIN audit_payload p ON p.seq = a.seq ORDER BY a.seq",
