@@ -141,7 +141,7 @@ static enum herald_code given_parse(const struct options_task *task, const struc
 				    const struct option_given *given, void *field, struct herald_error *err)
 {
 	if (option->type == HERALD_OPTION_LIST) {
-		if (given->is_list)
+		if (given->is_list || given->value_count != 1)
 			return option_list_parse(option, given->values, given->value_count, task->arena,
 						 field, err);
 		const char *const *items;
@@ -174,7 +174,7 @@ static void fallback_fill(const struct options_task *task, const struct herald_o
 
 static bool is_empty(const struct option_given *given)
 {
-	return given->is_list ? given->value_count == 0 : given->values[0][0] == 0;
+	return given->value_count == 0 || (!given->is_list && given->values[0][0] == 0);
 }
 
 static void option_fill(const struct options_task *task, const struct herald_option *option, void *config,
@@ -211,7 +211,6 @@ void options_fill(const struct options_task *task, void *config, struct complain
 	memset(config, 0, task->table.config_size);
 	for (size_t i = 0; i < task->given_count; i++) {
 		struct herald_option option;
-		CHECK(task->given[i].is_list || task->given[i].value_count == 1);
 		if (!options_find(task->table, task->given[i].name, &option))
 			complain_unknown(task, &task->given[i], complaints);
 	}

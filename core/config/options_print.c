@@ -28,17 +28,22 @@ static bool has_fallback(const struct herald_option *option)
 
 void options_print_help(struct option_table table, struct herald_builder *builder)
 {
+	int width = 12;
+	for (size_t i = 0; i < table.count; i++) {
+		int size = (int)strnlen(options_at(table, i).name, 64);
+		width = size > width ? size : width;
+	}
 	for (size_t i = 0; i < table.count; i++) {
 		struct herald_option option = options_at(table, i);
 		if (option.flags & HERALD_RETIRED)
 			continue;
-		herald_addf(builder, "  %-20s ", option.name);
+		herald_addf(builder, "  %-*s  ", width, option.name);
 		add_kind(builder, &option);
 		if (option.flags & HERALD_REQUIRED)
 			herald_add(builder, "; required");
 		else if (has_fallback(&option))
 			herald_addf(builder, "; default %s", option.fallback);
-		herald_addf(builder, "\n  %-20s %s\n", "", option.help);
+		herald_addf(builder, "\n  %*s  %s\n", width, "", option.help);
 	}
 }
 
