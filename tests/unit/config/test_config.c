@@ -378,13 +378,14 @@ static void what_is_shown_says_where_it_comes_from_and_holds_no_secret(void **st
 {
 	(void)state;
 	write_file("10-a.yaml", "server: {api_threads: 3}\n");
-	write_file("20-b.yaml",
-		   "channels:\n  - name: mail\n    plugin: email\n    options:\n"
-		   "      password: hunter2\n      api_key: env:THE_KEY\n      from: \"a\\\"b\"\n");
-	static const char *const overrides[] = {"log.level=debug"};
+	write_file(
+		"20-b.yaml",
+		"channels:\n  - name: mail\n    plugin: email\n    options:\n"
+		"      password: hunter2\n      api_key: env:THE_KEY\n      from: \"a\\\"b\"\n      to: y\n");
+	static const char *const overrides[] = {"log.level=debug", "channel.mail.options.to=x"};
 	struct config_source from = source();
 	from.overrides = overrides;
-	from.override_count = 1;
+	from.override_count = countof(overrides);
 	struct config *config = load(&from);
 	struct herald_builder text;
 	herald_builder_init(&text, 100000);
@@ -398,6 +399,9 @@ static void what_is_shown_says_where_it_comes_from_and_holds_no_secret(void **st
 	assert_null(strstr(text.data, "hunter2"));
 	assert_non_null(strstr(text.data, "\"password\": \"***\""));
 	assert_non_null(strstr(text.data, "\"api_key\": \"env:THE_KEY\""));
+
+	assert_null(strstr(text.data, "\"to\": \"y\""));
+	assert_non_null(strstr(text.data, "\"to\": \"x\"  # --set channel.mail.options.to\n"));
 
 	/* It can be read again, and says the same. */
 	unlink(path_of("20-b.yaml"));

@@ -169,6 +169,37 @@ static void a_line_is_never_longer_than_a_pipe_takes_whole(void **state)
 	}
 }
 
+static size_t count_of(const char *text, const char *part)
+{
+	size_t count = 0;
+	for (; (text = strstr(text, part)) != NULL; text++)
+		count++;
+	return count;
+}
+
+static void many_full_fields_end_in_a_whole_line(void **state)
+{
+	(void)state;
+	static char piece[60];
+	struct event_field fields[100];
+	for (size_t length = 1; length < sizeof(piece); length++) {
+		memset(piece, 'x', length);
+		for (size_t i = 0; i < countof(fields); i++)
+			fields[i] = i % 3 == 2 ? EVENT_INT("n", INT64_MIN) : EVENT_TEXT("t", piece);
+		int fd = log_open(EVENT_FORMAT_JSON, EVENT_INFO);
+		event_emit_at((enum event_kind)(length % EVENT_KIND_COUNT), EVENT_FAULT, fields,
+			      countof(fields));
+		const char *text = log_read(fd);
+		size_t size = strlen(text);
+		assert_true(size > 0 && size <= EVENT_LINE_BYTES_MAX);
+		assert_int_equal(text[size - 2], '}');
+		assert_int_equal(text[size - 1], '\n');
+		bool is_cut = strstr(text, ",\"cut\":true}") != NULL;
+		assert_true(is_cut ||
+			    count_of(text, "\"t\":\"") + count_of(text, "\"n\":") == countof(fields));
+	}
+}
+
 static void a_field_cannot_pass_for_one_of_ours(void **state)
 {
 	(void)state;
@@ -203,14 +234,6 @@ static void less_than_the_level_is_counted_and_not_written(void **state)
 	json_auto *line = only_line(fd);
 	assert_string_equal(field(line, "level"), "fault");
 	assert_true(metric_value(METRIC_events, labels) == before + 2);
-}
-
-static size_t count_of(const char *text, const char *part)
-{
-	size_t count = 0;
-	for (; (text = strstr(text, part)) != NULL; text++)
-		count++;
-	return count;
 }
 
 static void a_flood_of_one_kind_is_held_back_counted_and_hides_no_other(void **state)
@@ -343,6 +366,7 @@ int main(void)
 		cmocka_unit_test(nothing_in_a_field_breaks_the_line_or_moves_a_terminal),
 		cmocka_unit_test(a_field_is_cut_at_its_cap_between_characters_and_the_line_says_so),
 		cmocka_unit_test(a_line_is_never_longer_than_a_pipe_takes_whole),
+		cmocka_unit_test(many_full_fields_end_in_a_whole_line),
 		cmocka_unit_test(a_field_cannot_pass_for_one_of_ours),
 		cmocka_unit_test(the_human_form_is_time_level_name_and_fields),
 		cmocka_unit_test(less_than_the_level_is_counted_and_not_written),
