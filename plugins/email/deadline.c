@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -140,13 +141,13 @@ static bool is_adopted(struct deadline_keeper *keeper, ino_t inode)
 }
 
 /* Is fd a socket of the relay's that nobody has adopted?  A socket's inode names it, whatever its numbers. */
-static bool is_new_session(struct deadline_keeper *keeper, int fd, uint16_t port,
-			   struct sockaddr_storage *peer, ino_t *ret_inode)
+static bool is_new_session(struct deadline_keeper *keeper, int fd, uint16_t port, ino_t *ret_inode)
 {
-	socklen_t size = sizeof(*peer);
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
 	struct stat status;
 
-	if (getpeername(fd, (struct sockaddr *)peer, &size) != 0 || port_of(peer) != port)
+	if (getpeername(fd, (struct sockaddr *)&peer, &size) != 0 || port_of(&peer) != port)
 		return false;
 	if (fstat(fd, &status) != 0 || is_adopted(keeper, status.st_ino))
 		return false;
@@ -155,8 +156,7 @@ static bool is_new_session(struct deadline_keeper *keeper, int fd, uint16_t port
 }
 
 /* A duplicate of the new session's socket, or -1. */
-static int find_session(struct deadline_keeper *keeper, uint16_t port, struct sockaddr_storage *peer,
-			ino_t *ret_inode)
+static int find_session(struct deadline_keeper *keeper, uint16_t port, ino_t *ret_inode)
 {
 	DIR *folder = opendir("/proc/self/fd");
 	int found = -1;
@@ -167,34 +167,53 @@ static int find_session(struct deadline_keeper *keeper, uint16_t port, struct so
 		char *end;
 		long fd = strtol(entry->d_name, &end, 10);
 
-		if (*end == '\0' && end != entry->d_name &&
-		    is_new_session(keeper, (int)fd, port, peer, ret_inode))
+		if (*end == '\0' && end != entry->d_name && is_new_session(keeper, (int)fd, port, ret_inode))
 			found = fcntl((int)fd, F_DUPFD_CLOEXEC, 3);
 	}
 	closedir(folder);
 	return found;
 }
 
-enum herald_code deadline_adopt(struct deadline_keeper *keeper, uint16_t port, int64_t until_ms,
-				struct deadline **ret_deadline, struct sockaddr_storage *ret_peer)
+/* Takes own_fd, also when it fails. */
+static struct deadline *add(struct deadline_keeper *keeper, int own_fd, ino_t inode, int64_t until_ms)
 {
-	struct deadline *deadline = calloc(1, sizeof(*deadline));
+	struct deadline *deadline = own_fd >= 0 ? calloc(1, sizeof(*deadline)) : NULL;
 
-	if (deadline)
-		deadline->fd = find_session(keeper, port, ret_peer, &deadline->inode);
-	if (!deadline || deadline->fd < 0) {
-		free(deadline);
-		deadline_hang_up(keeper);
-		return HERALD_NOT_FOUND;
+	if (!deadline) {
+		if (own_fd >= 0)
+			close(own_fd);
+		return NULL;
 	}
-	deadline->keeper = keeper;
-	deadline->until_ms = until_ms;
+	*deadline = (struct deadline){.keeper = keeper, .fd = own_fd, .inode = inode, .until_ms = until_ms};
 	pthread_mutex_lock(&keeper->mutex);
 	deadline->next = keeper->first;
 	keeper->first = deadline;
 	pthread_cond_signal(&keeper->moved);
 	pthread_mutex_unlock(&keeper->mutex);
+	return deadline;
+}
+
+enum herald_code deadline_adopt(struct deadline_keeper *keeper, uint16_t port, int64_t until_ms,
+				struct deadline **ret_deadline)
+{
+	ino_t inode = 0;
+	int fd = find_session(keeper, port, &inode);
+	struct deadline *deadline = add(keeper, fd, inode, until_ms);
+
 	deadline_hang_up(keeper);
+	if (!deadline)
+		return HERALD_NOT_FOUND;
+	*ret_deadline = deadline;
+	return HERALD_OK;
+}
+
+enum herald_code deadline_watch(struct deadline_keeper *keeper, int fd, int64_t until_ms,
+				struct deadline **ret_deadline)
+{
+	struct deadline *deadline = add(keeper, fcntl(fd, F_DUPFD_CLOEXEC, 3), 0, until_ms);
+
+	if (!deadline)
+		return HERALD_LIMIT;
 	*ret_deadline = deadline;
 	return HERALD_OK;
 }
@@ -218,6 +237,13 @@ void deadline_cut(struct deadline *deadline)
 		shutdown(deadline->fd, SHUT_RDWR);
 	deadline->is_over = true;
 	pthread_mutex_unlock(&deadline->keeper->mutex);
+}
+
+bool deadline_is_connected(struct deadline *deadline)
+{
+	struct pollfd socket = {.fd = deadline->fd, .events = POLLRDHUP};
+
+	return poll(&socket, 1, 0) == 0;
 }
 
 bool deadline_is_over(struct deadline *deadline)

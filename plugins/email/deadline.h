@@ -1,19 +1,20 @@
-/* deadline.h - ends SMTP sessions of libesmtp that take too long.
+/* deadline.h - ends SMTP sessions that take too long.
  *
- * libesmtp's own timeouts are per read: a server that sends a byte now and then holds a session for ever.  It
- * has no way to be stopped either, and does not tell its socket.  So this room finds the socket of a session
- * that has just connected, keeps a duplicate of it, and shuts it down when its time is over; the library then
- * sees a closed connection, which it knows how to handle.  The duplicate belongs to us: the number cannot be
+ * A server that sends a byte now and then keeps within every time-out of one read; libesmtp has no other kind
+ * and cannot be stopped, and libcurl waits in places that its own total does not reach (its goodbye).  So
+ * this room keeps a duplicate of a session's socket and shuts it down when its time is over; the library then
+ * sees a closed connection, which it knows how to handle.  The duplicate belongs to us: its number cannot be
  * reused under our hands.
  *
- * One keeper per channel, with one thread.  Sessions connect one at a time (deadline_dial), which makes "the
- * socket to the relay's port that nobody has adopted yet" exactly one. */
+ * libcurl lets us make the socket.  libesmtp does not even tell it, so it is found: sessions connect one at a
+ * time (deadline_dial), which makes "the socket to the relay's port that nobody has adopted yet" exactly one.
+ *
+ * One keeper per channel, with one thread. */
 #ifndef EMAIL_DEADLINE_H
 #define EMAIL_DEADLINE_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "herald/error.h"
 
@@ -31,13 +32,18 @@ enum herald_code deadline_dial(struct deadline_keeper *keeper, int64_t until_ms)
 void deadline_hang_up(struct deadline_keeper *keeper);
 
 /* Find the socket that was connected to port since deadline_dial, watch it, and give the line back.
- * *ret_peer: whom it is connected to.  NOT_FOUND: there is none; the line is given back all the same. */
+ * NOT_FOUND: there is none; the line is given back all the same. */
 enum herald_code deadline_adopt(struct deadline_keeper *keeper, uint16_t port, int64_t until_ms,
-				struct deadline **ret_deadline, struct sockaddr_storage *ret_peer);
+				struct deadline **ret_deadline);
+
+/* Watch a socket that we made.  LIMIT: out of memory or descriptors. */
+enum herald_code deadline_watch(struct deadline_keeper *keeper, int fd, int64_t until_ms,
+				struct deadline **ret_deadline);
 
 void deadline_move(struct deadline *deadline, int64_t until_ms);
-void deadline_cut(struct deadline *deadline);     /* now */
-bool deadline_is_over(struct deadline *deadline); /* it was cut, by time or by hand */
-void deadline_free(struct deadline *deadline);    /* NULL is fine */
+void deadline_cut(struct deadline *deadline);          /* now */
+bool deadline_is_connected(struct deadline *deadline); /* as far as this host knows */
+bool deadline_is_over(struct deadline *deadline);      /* it was cut, by time or by hand */
+void deadline_free(struct deadline *deadline);         /* NULL is fine */
 
 #endif

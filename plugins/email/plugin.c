@@ -38,7 +38,7 @@ static enum herald_code email_open(const struct herald_host *host, struct herald
 	code = settings_read(config, &email->settings, err);
 	if (code == HERALD_OK && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		code = herald_fail(err, HERALD_IO, "libcurl does not start");
-	if (code == HERALD_OK && email->settings.is_esmtp) {
+	if (code == HERALD_OK) {
 		code = deadline_keeper_new(&email->settings.session.keeper, err);
 		if (code != HERALD_OK)
 			curl_global_cleanup();

@@ -31,7 +31,7 @@ struct session_settings {
 	const char *user, *password; /* "": no login */
 	const char *ca_file;         /* "": the system's */
 	int64_t setup_ms, message_ms;
-	struct deadline_keeper *keeper; /* libesmtp's sessions */
+	struct deadline_keeper *keeper;
 };
 
 /* One message to one recipient.  The bytes are mime_build's. */

@@ -18,7 +18,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HEARD_BYTES = 1024, HEARD_TOTAL_MAX = 64 * 1024, SECURITY_LEVEL = 2, QUIT_SECONDS = 5 };
+enum { HEARD_BYTES = 1024, HEARD_TOTAL_MAX = 64 * 1024, SECURITY_LEVEL = 2, QUIT_MS = 5000, SOCKETS_MAX = 4 };
+
+/* A socket that libcurl was given.  It may try two at once: IPv6 and IPv4. */
+struct watched {
+	curl_socket_t fd;
+	struct deadline *deadline;
+};
 
 struct transfer {
 	const struct session_settings *settings;
@@ -33,33 +39,55 @@ struct transfer {
 	size_t replies; /* complete ones since begin: to MAIL, RCPT, DATA, the content */
 	size_t heard_total, heard_size;
 	char heard[HEARD_BYTES]; /* the reply that is coming in, or the last */
-	bool is_heard_whole;
+	bool is_heard_whole, is_settled;
+	struct watched sockets[SOCKETS_MAX];
 	char error[CURL_ERROR_SIZE];
 };
 
-/* One line of the server's. */
+static void move_deadlines(struct transfer *t, int64_t in_ms)
+{
+	int64_t until_ms = deadline_clock_ms() + in_ms;
+
+	for (size_t i = 0; i < SOCKETS_MAX; i++)
+		if (t->sockets[i].deadline)
+			deadline_move(t->sockets[i].deadline, until_ms);
+}
+
+/* Is this the answer that lets the dialogue go on?  To MAIL and RCPT, to DATA; what answers the content is
+ * the last. */
+static bool goes_on(size_t replies, const char *line)
+{
+	return replies == 3 ? line[0] == '3' : replies < 3 && line[0] == '2';
+}
+
+/* One line of the server's.  What comes after the letter's last answer (libcurl says QUIT after a refusal) is
+ * not about the letter. */
 static size_t on_line(char *line, size_t one, size_t size, void *argument)
 {
 	struct transfer *t = argument;
-	size_t room = HEARD_BYTES - 1 - t->heard_size;
 
 	(void)one;
 	t->heard_total += size;
 	if (t->heard_total > HEARD_TOTAL_MAX)
 		return 0;
-	if (t->is_heard_whole)
-		t->heard_size = 0, room = HEARD_BYTES - 1;
-	t->is_heard_whole = size > 3 && line[3] != '-';
-	/* The last line decides, so there is always room kept for it. */
-	if (!t->is_heard_whole && size > room / 2)
+	if (t->is_settled || size == 0)
 		return size;
+	if (t->is_heard_whole)
+		t->heard_size = 0;
+	t->is_heard_whole = size > 3 && line[3] != '-';
+	/* The last line decides, so half of the room is kept for it. */
+	size_t room = HEARD_BYTES - 1 - t->heard_size;
 	size_t kept = size < room ? size : room;
+	if (!t->is_heard_whole && kept > room / 2)
+		return size;
 	memcpy(t->heard + t->heard_size, line, kept);
 	t->heard_size += kept;
 	if (t->heard[t->heard_size - 1] != '\n')
 		t->heard[t->heard_size++] = '\n';
-	if (t->is_heard_whole && t->is_begun)
+	if (t->is_heard_whole && t->is_begun) {
 		t->replies++;
+		t->is_settled = !goes_on(t->replies, line);
+	}
 	return size;
 }
 
@@ -81,6 +109,7 @@ static int on_ready(void *argument, char *peer, char *local, int peer_port, int 
 	struct transfer *t = argument;
 
 	(void)peer, (void)local, (void)peer_port, (void)local_port;
+	move_deadlines(t, t->settings->message_ms);
 	t->reply = (struct reply){.stage = REPLY_MAIL, .fault = REPLY_LOST};
 	t->is_begun = t->events->begin(t->events->argument, t->current);
 	t->is_refused = !t->is_begun;
@@ -88,23 +117,52 @@ static int on_ready(void *argument, char *peer, char *local, int peer_port, int 
 	return t->is_begun ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
+static bool is_loopback(const struct curl_sockaddr *address)
+{
+	const void *sockaddr = &address->addr;
+
+	if (address->family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)sockaddr)->sin_addr.s_addr) >> 24 == 127;
+	return address->family == AF_INET6 &&
+	       IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)sockaddr)->sin6_addr);
+}
+
 static curl_socket_t on_socket(void *argument, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct transfer *t = argument;
-	bool is_loopback = false;
+	const struct session_settings *settings = t->settings;
+	int64_t until_ms = deadline_clock_ms() + settings->setup_ms;
+	size_t at = 0;
 
 	(void)purpose;
-	if (address->family == AF_INET)
-		is_loopback =
-			ntohl(((struct sockaddr_in *)(void *)&address->addr)->sin_addr.s_addr) >> 24 == 127;
-	else if (address->family == AF_INET6)
-		is_loopback =
-			IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)(void *)&address->addr)->sin6_addr);
-	if (t->settings->security == SESSION_PLAIN && !t->settings->is_trusted && !is_loopback) {
+	if (settings->security == SESSION_PLAIN && !settings->is_trusted && !is_loopback(address)) {
 		t->is_plain_leaving = true;
 		return CURL_SOCKET_BAD;
 	}
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	while (at < SOCKETS_MAX && t->sockets[at].deadline)
+		at++;
+	if (at == SOCKETS_MAX)
+		return CURL_SOCKET_BAD;
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	if (fd >= 0 &&
+	    deadline_watch(settings->keeper, fd, until_ms, &t->sockets[at].deadline) != HERALD_OK) {
+		close(fd);
+		return CURL_SOCKET_BAD;
+	}
+	t->sockets[at].fd = fd;
+	return fd;
+}
+
+static int on_close(void *argument, curl_socket_t fd)
+{
+	struct transfer *t = argument;
+
+	for (size_t i = 0; i < SOCKETS_MAX; i++)
+		if (t->sockets[i].deadline && t->sockets[i].fd == fd) {
+			deadline_free(t->sockets[i].deadline);
+			t->sockets[i].deadline = NULL;
+		}
+	return close(fd);
 }
 
 /* What libcurl has no option for: no common name, no weak signature. */
@@ -173,6 +231,12 @@ static CURLcode set_up(struct transfer *t)
 	code = code ? code : curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
 	code = code ? code : curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	code = code ? code : curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
+	code = code ? code : curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	code = code ? code : curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t);
+	/* Else 120 s, also for the reply to the end of the content. */
+	code = code ? code
+		    : curl_easy_setopt(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT,
+				       (long)((s->message_ms + s->setup_ms) / 1000 + 1));
 	if (*s->user) {
 		code = code ? code : curl_easy_setopt(easy, CURLOPT_USERNAME, s->user);
 		code = code ? code : curl_easy_setopt(easy, CURLOPT_PASSWORD, s->password);
@@ -188,29 +252,20 @@ static enum reply_stage stage_of(const struct transfer *t)
 	return t->replies >= 2 ? REPLY_DATA : t->replies == 1 ? REPLY_RCPT : REPLY_MAIL;
 }
 
-/* The letter was begun: what became of it?  The server's word counts before libcurl's. */
+/* The letter was begun: what became of it?  Taken over is what both the server and libcurl say is. */
 static void read_letter(struct transfer *t, CURLcode code)
 {
-	struct reply *reply = &t->reply;
-	struct reply said = {.fault = REPLY_ANSWERED};
-	bool has_reply = t->replies > 0 && t->is_heard_whole && reply_read(&said, t->heard, t->heard_size);
+	static const enum reply_stage answered[] = {REPLY_MAIL, REPLY_MAIL, REPLY_RCPT, REPLY_DATA,
+						    REPLY_DOT};
+	struct reply said = {.stage = answered[t->replies <= 4 ? t->replies : 4]};
+	bool has_said = t->is_settled && reply_read(&said, t->heard, t->heard_size);
 
-	if (has_reply && (code == CURLE_OK || said.code >= 400)) {
-		/* The last reply belongs to the command before the stage that is waited for. */
-		said.stage = t->replies >= 4   ? REPLY_DOT
-			     : t->replies == 3 ? REPLY_DATA
-			     : t->replies == 2 ? REPLY_RCPT
-					       : REPLY_MAIL;
-		*reply = said;
+	if (has_said && (code == CURLE_OK || said.code >= 400 || said.stage != REPLY_DOT)) {
+		t->reply = said;
 		return;
 	}
-	*reply = (struct reply){.stage = stage_of(t), .fault = REPLY_LOST};
-	if (t->replies >= 4 && has_reply && said.code / 100 == 2) {
-		*reply = said; /* taken over, whatever broke afterwards */
-		reply->stage = REPLY_DOT;
-		return;
-	}
-	reply_say(reply, *t->error ? t->error : curl_easy_strerror(code), SIZE_MAX);
+	t->reply = (struct reply){.stage = stage_of(t), .fault = REPLY_LOST};
+	reply_say(&t->reply, *t->error ? t->error : curl_easy_strerror(code), SIZE_MAX);
 }
 
 static enum reply_stage failed_at(CURLcode code, bool has_heard)
@@ -264,7 +319,7 @@ static CURLcode perform(struct transfer *t, bool *ret_is_new)
 	struct curl_slist *recipients = curl_slist_append(NULL, to);
 	if (!recipients)
 		return CURLE_OUT_OF_MEMORY;
-	t->is_begun = t->is_refused = t->is_heard_whole = false;
+	t->is_begun = t->is_refused = t->is_heard_whole = t->is_settled = false;
 	t->given = t->replies = t->heard_total = t->heard_size = 0;
 	*t->error = '\0';
 	code = curl_easy_setopt(t->easy, CURLOPT_MAIL_FROM, from);
@@ -332,9 +387,8 @@ void session_curl_run(const struct session_settings *settings, const struct sess
 			;
 		ret_report->next = t.current;
 	}
-	if (t.easy) {
-		/* The goodbye is waited for, but not for long. */
-		curl_easy_setopt(t.easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)QUIT_SECONDS);
+	/* libcurl says goodbye and waits for the answer, by default for 120 s. */
+	move_deadlines(&t, QUIT_MS);
+	if (t.easy)
 		curl_easy_cleanup(t.easy);
-	}
 }

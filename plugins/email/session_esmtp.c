@@ -59,8 +59,10 @@ static const char *next_piece(void **context, int *ret_size, void *argument)
 		return NULL;
 	}
 	*ret_size = 0;
-	if (!e->is_begun) {
-		errno = ECANCELED; /* the library then drops the connection and does not end the message */
+	/* With errno set, the library drops the connection and does not end the message.  It does not notice
+	 * by itself that nobody reads it any more, and would then leave us in doubt for nothing. */
+	if (!e->is_begun || !deadline_is_connected(e->deadline)) {
+		errno = ECANCELED;
 		return NULL;
 	}
 	struct herald_text bytes = e->letters[e->current].bytes;
@@ -134,38 +136,62 @@ static void read_status(struct reply *reply, enum reply_stage stage, const smtp_
 	reply_say(reply, line, sizeof(line));
 }
 
+/* What the library, or the clock, says about an end that no server explained. */
+static void say_why(struct esmtp *e, struct reply *reply)
+{
+	char text[128] = "";
+
+	reply->fault = REPLY_LOST;
+	if (e->deadline && deadline_is_over(e->deadline)) {
+		reply_say(reply, "the server took too long, or said too much", SIZE_MAX);
+		return;
+	}
+	smtp_strerror(smtp_errno(), text, sizeof(text));
+	reply_say(reply, *text ? text : "the connection was lost", sizeof(text));
+}
+
+/* The library takes what it has for a line when the connection ends, and "250 q" for a whole "250 queued".  A
+ * reply counts when its line end was heard. */
+static int heard_code(const struct esmtp *e, const smtp_status_t *status)
+{
+	return e->heard_size > 0 && e->heard[e->heard_size - 1] == '\n' ? status->code : 0;
+}
+
 /* A status ends the letter in hand.  421 ends the connection with it: nothing more is added. */
 static void end_with(struct esmtp *e, enum reply_stage stage, const smtp_status_t *status)
 {
+	int code = heard_code(e, status);
 	bool is_first = e->current == 0;
 
-	if (status->code != 0)
+	if (code != 0)
 		read_status(&e->reply, stage, status);
+	else
+		say_why(e, &e->reply);
 	end_letter(e);
-	if (status->code != 0 && status->code != 421)
+	if (code != 0 && code != 421)
 		add_next(e);
-	else if (status->code == 0 || is_first)
+	else if (code == 0 || is_first)
 		e->report->is_ill = true;
 }
 
 static void on_connect(struct esmtp *e)
 {
 	int64_t until_ms = deadline_clock_ms() + e->settings->setup_ms;
-	struct sockaddr_storage peer;
 
 	if (!e->is_dialling)
 		return;
 	e->is_dialling = false;
-	if (deadline_adopt(e->settings->keeper, e->settings->port, until_ms, &e->deadline, &peer) ==
-	    HERALD_OK)
-		e->report->connections++;
+	if (deadline_adopt(e->settings->keeper, e->settings->port, until_ms, &e->deadline) != HERALD_OK)
+		return; /* not watched, so nothing is begun, and next_piece stops the library */
+	e->report->connections++;
+	e->report->is_ill = false;
 }
 
 static void on_mail_status(struct esmtp *e, const smtp_status_t *status)
 {
-	if (status->code / 100 == 2) {
+	if (heard_code(e, status) / 100 == 2) {
 		e->reply.stage = REPLY_RCPT;
-	} else if (status->code == 421 && e->current > 0) {
+	} else if (heard_code(e, status) == 421 && e->current > 0) {
 		/* "Enough for one connection" is no word about this letter: it is handed back. */
 		read_status(&e->reply, REPLY_MAIL, status);
 	} else {
@@ -192,7 +218,7 @@ static void on_event(smtp_session_t session, int event, void *argument, ...)
 	} else if (event == SMTP_EV_RCPTSTATUS) {
 		(void)va_arg(more, const char *);
 		status = smtp_recipient_status(va_arg(more, smtp_recipient_t));
-		if (status->code / 100 == 2)
+		if (heard_code(e, status) / 100 == 2)
 			e->reply.stage = REPLY_DATA;
 		else
 			end_with(e, REPLY_RCPT, status);
@@ -260,20 +286,6 @@ static void on_bytes(const char *bytes, int size, int direction, void *argument)
 		e->current++;
 		deadline_cut(e->deadline);
 	}
-}
-
-/* What the library, or the clock, says about an end that no server explained. */
-static void say_why(struct esmtp *e, struct reply *reply)
-{
-	char text[128] = "";
-
-	reply->fault = REPLY_LOST;
-	if (e->deadline && deadline_is_over(e->deadline)) {
-		reply_say(reply, "the server took too long, or said too much", SIZE_MAX);
-		return;
-	}
-	smtp_strerror(smtp_errno(), text, sizeof(text));
-	reply_say(reply, *text ? text : "the connection was lost", sizeof(text));
 }
 
 /* The session is over: account for the letter in hand and for those that were never reached. */
