@@ -5,7 +5,7 @@
 #include "http/http.h"
 #include "http/request.h"
 
-enum { API_THREADS_MAX = 16, DAEMONS_PER_THREAD_MAX = 2 };
+enum { API_THREADS_MAX = 64, DAEMONS_PER_THREAD_MAX = 2 };
 
 struct inflight; /* Idempotency-Keys whose first request still runs; shared by the threads */
 
