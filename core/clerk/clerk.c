@@ -162,8 +162,8 @@ static size_t prune(struct clerk *clerk, int64_t now_ms)
 	if (step.ret_count > 0)
 		event_emit(EVENT_store_pruned,
 			   (struct event_field[]){EVENT_INT("notifications", step.ret_count)}, 1);
-	/* A full step means that there is more: the next round goes on. */
-	clerk->pruned_ms = step.ret_count < CLERK_STEP_ROWS ? now_ms : 0;
+	/* When there is more, the next round goes on. */
+	clerk->pruned_ms = step.ret_has_more ? 0 : now_ms;
 	return step.ret_count;
 }
 

@@ -74,7 +74,7 @@ void disk_look(struct disk *disk)
 		disk_say(disk, false, "");
 }
 
-bool disk_release(struct disk *disk)
+bool ballast_give_up(struct disk *disk)
 {
 	disk_say(disk, true, "the disk is full");
 	if (!disk->has_ballast)

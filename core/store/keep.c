@@ -48,6 +48,7 @@ void cancel_execute(struct writer *writer, struct store_op *op)
 	cancel->ret_too_late = counts.too_late;
 	cancel->ret_leased = counts.leased;
 	writer->has_changed = !cancel->ret_is_unknown;
+	op->takes_back = op->takes_back && !cancel->ret_is_unknown;
 }
 
 /* --- redrive --- */
@@ -97,14 +98,13 @@ static void redrive_state(struct writer *writer, struct store_redrive *redrive, 
 {
 	const struct store_filter *filter = &redrive->filter;
 	struct delivery_row *rows = arena_array_of(writer->arena, limit, struct delivery_row);
-	int64_t since =
-		filter->since_ms > ID_EPOCH_MS ? (filter->since_ms - ID_EPOCH_MS) << ID_TIME_SHIFT : 0;
 	size_t count = 0;
 
-	sqlite3_stmt *row = conn_query(&writer->conn, SQL_LETTERS,
-				       SQL_ARGS(sql_int(state), sql_int(redrive->op.tenant),
-						sql_int(filter->reason), sql_int(filter->channel),
-						sql_int(recipient), sql_int(since), sql_int(limit)));
+	sqlite3_stmt *row =
+		conn_query(&writer->conn, SQL_LETTERS,
+			   SQL_ARGS(sql_int(state), sql_int(redrive->op.tenant), sql_int(filter->reason),
+				    sql_int(filter->channel), sql_int(recipient),
+				    sql_int(id_since(filter->since_ms)), sql_int(limit)));
 	while (conn_next(&writer->conn, row))
 		delivery_take(row, &writer->conn, &rows[count++]);
 	for (size_t i = 0; i < count; i++)

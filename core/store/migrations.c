@@ -106,6 +106,7 @@ static const char *const first[] = {
 	"CREATE TABLE audit (seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, tenant INTEGER NOT NULL,"
 	" actor TEXT NOT NULL, verb TEXT NOT NULL, subject INTEGER NOT NULL, commitment BLOB NOT NULL,"
 	" prev BLOB NOT NULL, hash BLOB NOT NULL) STRICT",
+	"CREATE INDEX audit_subject ON audit (subject)",
 	"CREATE TABLE audit_payload (seq INTEGER PRIMARY KEY, salt BLOB, payload BLOB) STRICT",
 };
 

@@ -6,68 +6,10 @@
 #ifndef STORE_OPS_H
 #define STORE_OPS_H
 
-#include "base/arena.h"
 #include "herald/outcome.h"
+#include "store/op.h"
+#include "store/policy.h"
 #include "store/store.h"
-
-enum store_verb {
-	STORE_ACCEPT = 1,
-	STORE_CLAIM,
-	STORE_SETTLE,
-	STORE_MEMORY,
-	STORE_REPLAN,
-	STORE_WAKE,
-	STORE_CANCEL,
-	STORE_REDRIVE,
-	STORE_RESOLVE,
-	STORE_PRUNE,
-	STORE_PUT_RECIPIENT,
-	STORE_PUT_PREFERENCE,
-	STORE_PUT_CATEGORY,
-	STORE_PUT_SUPPRESSION,
-	STORE_PUT_KEY,
-	STORE_PUT_CHANNEL,
-	STORE_VERBS
-};
-
-/* Who did it, for the audit chain; verb "" for operations that are not audited. */
-struct store_audit {
-	const char *actor;   /* "key_...", "admin", "system" */
-	const char *verb;    /* "recipient.put" */
-	const char *payload; /* JSON, without secrets */
-};
-
-/* Idempotency-Key of the request that brings the operation; key "": none. */
-struct store_idempotency {
-	const char *key;
-	uint8_t fingerprint[32];
-	struct herald_text answer; /* the 2xx body, kept for replays */
-	uint32_t status;
-};
-
-struct store_op {
-	struct queue_item item;
-	enum store_verb verb;
-	bool is_new_work; /* refused first when queue or disk are over their mark */
-	bool takes_back;  /* goes to hooks.take_back after the commit */
-	int64_t tenant;
-	int64_t now_ms; /* UTC, as the caller saw it */
-	struct arena *arena;
-	struct store_audit audit;
-	struct store_idempotency idempotency;
-	void (*done)(struct store_op *op);
-	void *context;
-
-	/* The answer.  CONFLICT: something moved, nothing was written.  INVALID with ret_replay_mismatch:
-	 * same key, other body. */
-	enum herald_code code;
-	struct herald_error err;
-	bool ret_is_replay, ret_is_mismatch;
-	struct herald_text ret_replay; /* the first answer */
-	uint32_t ret_replay_status;
-};
-
-/* --- notifications --- */
 
 struct store_delivery {
 	uint32_t n;
@@ -233,81 +175,7 @@ struct store_prune {
 	int64_t before_ms; /* of ended notifications; idempotency and dedup records have their own ends */
 	uint32_t limit;
 	uint32_t ret_count;
+	bool ret_has_more; /* ask again soon */
 };
-
-/* --- people and policy --- */
-
-struct store_address {
-	int64_t row;
-	const char *kind, *channel, *address, *label, *destination; /* channel "": any of the kind */
-	uint8_t hash[ADDRESS_HASH_BYTES];
-	bool is_verified, is_checked, is_suppressed; /* the last is read, never written */
-	struct herald_text memory;
-	int32_t memory_channel; /* read: who learned it, and the only one that it is good for; 0: the caller,
-				   good for all of the kind */
-};
-
-struct store_put_recipient {
-	struct store_op op; /* takes_back: by recipient */
-	const char *id, *name, *locale, *timezone;
-	const char *attributes;                /* JSON object */
-	const struct store_address *addresses; /* memory of an address that stays is kept unless given */
-	size_t address_count;
-	int64_t if_version; /* -1: whatever it is; 0: must not exist */
-	bool is_delete;     /* what waits ends as cancelled(by_caller) */
-	int64_t ret_version, ret_recipient;
-	bool ret_is_new, ret_is_unknown;
-};
-
-struct store_put_preference {
-	struct store_op op; /* takes_back: by recipient */
-	const char *recipient;
-	struct herald_text body; /* JSON */
-	int64_t if_version;      /* -1: whatever it is */
-	int64_t ret_version, ret_recipient;
-	bool ret_is_unknown;
-};
-
-struct store_put_category {
-	struct store_op op;
-	const char *name;
-	struct herald_text body; /* JSON */
-	int64_t if_version;      /* -1: whatever it is */
-	bool is_delete;
-	int64_t ret_version;
-	bool ret_is_new, ret_is_unknown, ret_is_in_use;
-};
-
-struct store_put_suppression {
-	struct store_op op; /* takes_back: by address */
-	const char *kind, *address, *reason, *source;
-	uint8_t hash[ADDRESS_HASH_BYTES];
-	int64_t until_ms; /* 0: for ever */
-	bool is_delete, ret_is_unknown;
-};
-
-struct store_put_key {
-	struct store_op op;
-	int64_t id;
-	uint8_t secret_hash[32];
-	const char *scopes; /* "send read" */
-	const char *name;
-	int64_t expires_at_ms; /* 0: never */
-	uint32_t rate_per_s;   /* 0: none */
-	bool is_delete, ret_is_unknown;
-};
-
-/* Pause and resume survive a restart. */
-struct store_put_channel {
-	struct store_op op; /* takes_back by channel; also when it resumes: so the dispatcher hears of it */
-	int32_t channel;
-	bool is_paused;
-	const char *why;
-};
-
-/* The first 16 bytes of SHA-256 over tenant number, kind, 0, canonical address: what an address is found by.
- */
-void store_address_hash(int64_t tenant, const char *kind, const char *address,
-			uint8_t ret_hash[ADDRESS_HASH_BYTES]);
 
 #endif

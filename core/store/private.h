@@ -80,8 +80,8 @@ struct disk {
 };
 
 void disk_init(struct disk *disk, const struct store_settings *settings, int dir); /* the lock is there */
-void disk_look(struct disk *disk);    /* free space, and the ballast again when there is room */
-bool disk_release(struct disk *disk); /* gives the ballast up; false: there was none */
+void disk_look(struct disk *disk);       /* free space, and the ballast again when there is room */
+bool ballast_give_up(struct disk *disk); /* gives the ballast up; false: there was none */
 
 /* --- writer.c --- */
 
@@ -134,6 +134,8 @@ struct store {
 	_Atomic int64_t commit_us;
 };
 
+/* The smallest id of an instant. */
+int64_t id_since(int64_t since_ms);
 /* Answer an operation; text may be NULL.  Nothing was written for it. */
 void op_fail(struct store_op *op, enum herald_code code, const char *text);
 

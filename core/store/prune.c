@@ -6,58 +6,61 @@
 
 #include "base/check.h"
 
-enum { NOTIFICATIONS_PER_CALL_MAX = 200, ROUNDS_MAX = 100 };
+enum { ROWS_PER_CALL = 5000 }; /* after so many, the rest waits for the next call */
 
-/* True: everything of that sort is gone. */
-static bool prune_rows(struct writer *writer, enum sql statement, int64_t key)
+/* False: the budget is used up and something is left. */
+static bool prune_rows(struct writer *writer, enum sql statement, int64_t key, int64_t *budget)
 {
-	for (int round = 0; round < ROUNDS_MAX; round++) {
-		if (conn_run(&writer->conn, statement, SQL_ARGS(sql_int(key))) < STATEMENT_ROWS_MAX)
+	for (;;) {
+		int64_t rows = conn_run(&writer->conn, statement, SQL_ARGS(sql_int(key)));
+		*budget -= rows;
+		if (rows < STATEMENT_ROWS_MAX)
 			return true;
+		if (*budget <= 0)
+			return false;
 	}
-	return false;
 }
 
-static bool prune_deliveries(struct writer *writer, int64_t id)
+/* Deliveries lead to their bodies, so they go together; the notification goes last: a rest is found again. */
+static bool prune_notification(struct writer *writer, int64_t id, int64_t *budget)
 {
-	for (int round = 0; round < ROUNDS_MAX; round++) {
+	static const enum sql parts[] = {SQL_PRUNE_ATTEMPTS, SQL_PRUNE_INLINE, SQL_PRUNE_LEFT_OUT};
+	for (size_t i = 0; i < countof(parts); i++) {
+		if (!prune_rows(writer, parts[i], id, budget))
+			return false;
+	}
+	int64_t rows;
+	do {
+		if (*budget <= 0)
+			return false;
 		conn_run(&writer->conn, SQL_PRUNE_BODY, SQL_ARGS(sql_int(id)));
-		if (conn_run(&writer->conn, SQL_PRUNE_DELIVERIES, SQL_ARGS(sql_int(id))) < STATEMENT_ROWS_MAX)
-			return true;
-	}
-	return false;
-}
-
-static void prune_notification(struct writer *writer, int64_t id)
-{
-	/* Deliveries after what is found through nothing else, the notification last: a rest is found again.
-	 */
-	bool is_gone = prune_rows(writer, SQL_PRUNE_ATTEMPTS, id) &&
-		       prune_rows(writer, SQL_PRUNE_INLINE, id) &&
-		       prune_rows(writer, SQL_PRUNE_LEFT_OUT, id) && prune_deliveries(writer, id);
-	if (is_gone)
-		conn_run(&writer->conn, SQL_PRUNE_NOTIFICATION, SQL_ARGS(sql_int(id)));
+		rows = conn_run(&writer->conn, SQL_PRUNE_DELIVERIES, SQL_ARGS(sql_int(id)));
+		*budget -= rows * 2;
+	} while (rows == STATEMENT_ROWS_MAX);
+	conn_run(&writer->conn, SQL_PRUNE_NOTIFICATION, SQL_ARGS(sql_int(id)));
+	return true;
 }
 
 void prune_execute(struct writer *writer, struct store_op *op)
 {
 	struct store_prune *prune = (struct store_prune *)op;
-	uint32_t limit =
-		prune->limit < NOTIFICATIONS_PER_CALL_MAX ? prune->limit : NOTIFICATIONS_PER_CALL_MAX;
+	uint32_t limit = prune->limit < STATEMENT_ROWS_MAX ? prune->limit : STATEMENT_ROWS_MAX, found = 0;
 	int64_t *ids = arena_array_of(writer->arena, limit, int64_t);
-	int64_t before =
-		prune->before_ms > ID_EPOCH_MS ? (prune->before_ms - ID_EPOCH_MS) << ID_TIME_SHIFT : 0;
+	int64_t budget = ROWS_PER_CALL;
 
 	prune->ret_count = 0;
-	sqlite3_stmt *row =
-		conn_query(&writer->conn, SQL_PRUNE_ENDED, SQL_ARGS(sql_int(before), sql_int(limit)));
+	sqlite3_stmt *row = conn_query(&writer->conn, SQL_PRUNE_ENDED,
+				       SQL_ARGS(sql_int(id_since(prune->before_ms)), sql_int(limit)));
 	while (conn_next(&writer->conn, row))
-		ids[prune->ret_count++] = col_int(row, 0);
-	for (uint32_t i = 0; i < prune->ret_count; i++)
-		prune_notification(writer, ids[i]);
+		ids[found++] = col_int(row, 0);
+	while (prune->ret_count < found && budget > 0 &&
+	       prune_notification(writer, ids[prune->ret_count], &budget))
+		prune->ret_count++;
+	prune->ret_has_more = prune->ret_count < found || found == limit;
 
-	conn_run(&writer->conn, SQL_PRUNE_HISTORY, SQL_ARGS(sql_int(prune->before_ms / HOUR_MS)));
-	conn_run(&writer->conn, SQL_PRUNE_DEDUP, SQL_ARGS(sql_int(op->now_ms)));
-	idempotency_prune(writer, op->now_ms, STATEMENT_ROWS_MAX);
+	bool is_clean = prune_rows(writer, SQL_PRUNE_HISTORY, prune->before_ms / HOUR_MS, &budget);
+	is_clean &= prune_rows(writer, SQL_PRUNE_DEDUP, op->now_ms, &budget);
+	is_clean &= idempotency_prune(writer, op->now_ms, STATEMENT_ROWS_MAX) < STATEMENT_ROWS_MAX;
+	prune->ret_has_more |= !is_clean;
 	writer->has_changed = false; /* housekeeping is nobody's deed */
 }

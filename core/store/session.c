@@ -68,16 +68,6 @@ const char *next_cursor(bool is_full, const char *last)
 	return is_full ? last : "";
 }
 
-int64_t id_since(int64_t since_ms)
-{
-	return since_ms > ID_EPOCH_MS ? (since_ms - ID_EPOCH_MS) << ID_TIME_SHIFT : 0;
-}
-
-const char *text_or_empty(const char *text)
-{
-	return text == NULL ? "" : text;
-}
-
 int64_t session_recipient(struct store_session *session, int64_t tenant, const char *id)
 {
 	if (id == NULL || id[0] == 0)

@@ -27,9 +27,6 @@ void *rows_add(struct rows *rows); /* zeroed; earlier pointers are void after it
 
 /* Where a list goes on: behind the last row, or "" at the end. */
 const char *next_cursor(bool is_full, const char *last);
-/* The smallest id of an instant. */
-int64_t id_since(int64_t since_ms);
-const char *text_or_empty(const char *text);
 /* The recipient's number; -1 when nobody has this id, 0 for "". */
 int64_t session_recipient(struct store_session *session, int64_t tenant, const char *id);
 

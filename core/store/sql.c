@@ -48,6 +48,14 @@
 	"a.row, a.kind, a.channel, a.address, a.label, a.destination, a.hash, a.is_verified, a.is_checked," \
 	" a.memory, a.memory_channel"
 
+#define AUDIT_READ                                                                            \
+	"SELECT a.seq, a.at_ms, a.tenant, a.actor, a.verb, a.subject, p.payload FROM audit a" \
+	" LEFT JOIN audit_payload p ON p.seq = a.seq WHERE"
+
+#define AUDIT_FILTER                                                                    \
+	" a.seq > ?1 AND a.tenant = ?2 AND a.at_ms >= ?3 AND (?4 = '' OR a.actor = ?4)" \
+	" ORDER BY a.seq LIMIT ?5"
+
 const char *const sql_text[SQL_STATEMENTS] = {
 	[SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
 	[SQL_BEGIN_READ] = "BEGIN",
@@ -352,11 +360,8 @@ const char *const sql_text[SQL_STATEMENTS] = {
 		" FROM attempt WHERE notification = ?1 AND (?2 < 0 OR n = ?2)"
 		" UNION ALL SELECT n, attempts, changed_at_ms, 0, 0, '', NULL, '' FROM delivery"
 		" WHERE notification = ?1 AND (?2 < 0 OR n = ?2) AND state = 3 ORDER BY 1, 2",
-	[SQL_READ_AUDIT] =
-		"SELECT a.seq, a.at_ms, a.tenant, a.actor, a.verb, a.subject, p.payload FROM audit a"
-		" LEFT JOIN audit_payload p ON p.seq = a.seq WHERE a.seq > ?1 AND a.tenant = ?2"
-		" AND a.at_ms >= ?3 AND (?4 = '' OR a.actor = ?4) AND (?6 = 0 OR a.subject = ?6)"
-		" ORDER BY a.seq LIMIT ?5",
+	[SQL_READ_AUDIT] = AUDIT_READ AUDIT_FILTER,
+	[SQL_READ_AUDIT_OF] = AUDIT_READ " a.subject = ?6 AND" AUDIT_FILTER,
 	[SQL_READ_AUDIT_CHAIN] =
 		"SELECT a.seq, a.at_ms, a.tenant, a.actor, a.verb, a.subject, a.commitment, a.prev, a.hash,"
 		" p.salt, p.payload FROM audit a LEFT JOIN audit_payload p ON p.seq = a.seq ORDER BY a.seq",

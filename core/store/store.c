@@ -131,6 +131,11 @@ int64_t store_next_id(struct store *store)
 	return id_next(&store->ids, clock_wall_ms());
 }
 
+int64_t id_since(int64_t since_ms)
+{
+	return since_ms > ID_EPOCH_MS ? (since_ms - ID_EPOCH_MS) << ID_TIME_SHIFT : 0;
+}
+
 int64_t store_run(const struct store *store)
 {
 	return store->settings.run;

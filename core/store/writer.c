@@ -230,7 +230,7 @@ static void writer_die(struct writer *writer, struct batch *batch)
 static void writer_full(struct writer *writer, struct batch *batch)
 {
 	struct batch again;
-	bool is_freed = disk_release(&writer->store->disk);
+	bool is_freed = ballast_give_up(&writer->store->disk);
 	bool is_closing = atomic_load(&writer->store->is_closing);
 
 	batch_init(&again);
@@ -337,7 +337,7 @@ static void writer_checkpoint(struct writer *writer)
 		return;
 	}
 	if (writer->conn.trouble == CONN_FULL)
-		disk_release(&writer->store->disk);
+		ballast_give_up(&writer->store->disk);
 	conn_forgive(&writer->conn);
 }
 
