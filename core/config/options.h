@@ -111,7 +111,7 @@ const char *option_type_name(uint32_t type); /* "text", "duration", ... */
 /* The value of a filled struct as text ("***" for a secret that is set). */
 char *options_value_text(struct arena *arena, const struct herald_option *option, const void *config);
 
-/* Tables for people and programs: plain columns, the entries of an mdoc manual page's list, a JSON array, a
+/* Tables for people and programs: plain columns, an mdoc list for a manual page, a JSON array, a
  * commented conf.d fragment indented by `indent` blanks. */
 void options_print_help(struct option_table table, struct herald_builder *builder);
 void options_print_man(struct option_table table, struct herald_builder *builder);

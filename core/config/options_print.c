@@ -47,20 +47,44 @@ void options_print_help(struct option_table table, struct herald_builder *builde
 	}
 }
 
-/* Text in an mdoc line: no escapes, no request where a line begins. */
+enum { ROFF_COLUMNS = 78, COMMENT_COLUMNS = 100 };
+
+/* The next line of a text that is broken at blanks: its length, at most columns if there is a blank.  Moves
+ * *text behind it. */
+static const char *take_line(const char **text, size_t columns, size_t *ret_size)
+{
+	const char *line = *text;
+	size_t size = strcspn(line, "\n");
+	if (size > columns) {
+		size_t end = columns;
+		while (end > 0 && line[end] != ' ')
+			end--;
+		/* A word longer than a line stays whole. */
+		size = end > 0 ? end : strcspn(line, " \n");
+	}
+	*ret_size = size;
+	*text = line + size + (line[size] != 0);
+	return line;
+}
+
+/* Text in mdoc: no escapes, and no request where a line begins. */
 static void add_roff(struct herald_builder *builder, const char *text)
 {
-	if (*text == '.' || *text == '\'')
-		herald_add(builder, "\\&");
-	for (; *text != 0; text++) {
-		if (*text == '\\')
-			herald_add(builder, "\\e");
-		else if (*text == '-')
-			herald_add(builder, "\\-");
-		else
-			herald_add_bytes(builder, *text == '\n' ? " " : text, 1);
+	while (*text != 0) {
+		size_t size;
+		const char *line = take_line(&text, ROFF_COLUMNS, &size);
+		if (*line == '.' || *line == '\'')
+			herald_add(builder, "\\&");
+		for (size_t i = 0; i < size; i++) {
+			if (line[i] == '\\')
+				herald_add(builder, "\\e");
+			else if (line[i] == '-')
+				herald_add(builder, "\\-");
+			else
+				herald_add_bytes(builder, line + i, 1);
+		}
+		herald_add(builder, "\n");
 	}
-	herald_add(builder, "\n");
 }
 
 void options_print_man(struct option_table table, struct herald_builder *builder)
@@ -141,26 +165,39 @@ void options_print_json(struct option_table table, struct herald_builder *builde
 	herald_add(builder, "]");
 }
 
+static void add_yaml_comment(struct herald_builder *builder, unsigned indent,
+			     const struct herald_option *option)
+{
+	struct herald_builder words;
+	herald_builder_init(&words, OPTION_VALUE_BYTES_MAX);
+	herald_addf(&words, "%s (", option->help);
+	add_kind(&words, option);
+	herald_add(&words, option->flags & HERALD_REQUIRED ? "; required)" : ")");
+	for (const char *at = words.data; *at != 0;) {
+		size_t size;
+		const char *line = take_line(&at, COMMENT_COLUMNS - indent, &size);
+		herald_addf(builder, "%*s# %.*s\n", (int)indent, "", (int)size, line);
+	}
+	herald_builder_done(&words);
+}
+
 void options_print_yaml(struct option_table table, unsigned indent, struct herald_builder *builder)
 {
 	for (size_t i = 0; i < table.count; i++) {
 		struct herald_option option = options_at(table, i);
+		const char *value = option.fallback == NULL ? "" : option.fallback;
 		if (option.flags & HERALD_RETIRED)
 			continue;
-		herald_addf(builder, "%*s# %s (", (int)indent, "", option.help);
-		add_kind(builder, &option);
-		herald_addf(builder, "%s)\n%*s", option.flags & HERALD_REQUIRED ? "; required" : "",
-			    (int)indent, "");
+		add_yaml_comment(builder, indent, &option);
 		/* What has a default is shown commented out: it is in force without being written. */
-		herald_addf(builder, "%s%s: ", option.flags & HERALD_REQUIRED ? "" : "# ", option.name);
+		herald_addf(builder, "%*s%s%s: ", (int)indent, "", option.flags & HERALD_REQUIRED ? "" : "# ",
+			    option.name);
 		if (option.type == HERALD_OPTION_LIST)
-			herald_addf(builder, "[%s]\n", option.fallback == NULL ? "" : option.fallback);
+			herald_addf(builder, "[%s]", value);
 		else if (option.type == HERALD_OPTION_TEXT)
-			herald_add_json(builder, option.fallback == NULL ? "" : option.fallback);
-		else if (option.type == HERALD_OPTION_SECRET)
-			herald_addf(builder, "env:%s", option.name);
+			herald_add_json(builder, value);
 		else
-			herald_add(builder, option.fallback == NULL ? "" : option.fallback);
-		herald_add(builder, option.type == HERALD_OPTION_LIST ? "" : "\n");
+			herald_add(builder, option.type == HERALD_OPTION_SECRET ? "file:/PATH" : value);
+		herald_add(builder, "\n");
 	}
 }
