@@ -116,10 +116,10 @@ static void man_head(const struct herald_plugin *plugin, struct herald_builder *
 	herald_addf(page, " 7\n.Os\n.Sh NAME\n.Nm herald-%s\n.Nd ", plugin->name);
 	man_text(page, plugin->summary);
 	herald_addf(page,
-		    "\n.Sh SYNOPSIS\n.Bd -literal -compact\n# conf.d/30-channel-%s.yaml\nchannel:\n"
-		    "  name: %s\n  plugin: %s\n  options:\n",
+		    "\n.Sh SYNOPSIS\n.Bd -literal -compact\n# conf.d/30-channel-%s.yaml\nchannels:\n"
+		    "  - name: %s\n    plugin: %s\n    options:\n",
 		    plugin->name, plugin->name, plugin->name);
-	options_print_yaml(loader_options(plugin), 4, page);
+	options_print_yaml(loader_options(plugin), 6, page);
 	herald_add(page, ".Ed\n");
 }
 
