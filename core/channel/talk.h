@@ -46,7 +46,7 @@ uint64_t talk_attach(struct talk *talk, int32_t channel, const char *channel_nam
 		     int pidfd);
 /* The process is READY: ask it from now on.  meters are copied. */
 void talk_ready(struct talk *talk, uint64_t line, const struct wire_meter *meters, size_t count);
-/* It ended or is to: ask it no more.  What is open is answered with BUSY when its socket closes. */
+/* It ended: what is open is answered with BUSY. */
 void talk_detach(struct talk *talk, uint64_t line);
 /* Ask every process for its meters now (the thread does so by itself every 10 s); the answers, summed over
  * the processes of a channel, go to metric_plugin_set. */

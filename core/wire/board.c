@@ -195,9 +195,9 @@ enum herald_code board_open(const char *path, struct board **ret_board, struct h
 		code = board_map(fd, slots, ret_board, err);
 	if (code != HERALD_OK) {
 		close(fd);
-		return herald_within(err, "%s: ", path);
+		herald_within(err, "%s: ", path);
 	}
-	return HERALD_OK;
+	return code;
 }
 
 void board_free(struct board *board)
