@@ -165,6 +165,35 @@ static void a_fault_says_where_and_shows_no_control_bytes(void **state)
 	assert_int_equal(fault.line, 3);
 }
 
+/* What is read can be written and read again to the same; what is refused says why; nothing else happens. */
+static void every_prefix_and_every_turned_byte_is_read_or_refused(void **state)
+{
+	(void)state;
+	static const char text[] = "{\"a\":[1,-2.5e3,true,null,\"x\\n\\u00e9\\ud83d\\ude00\"],\"b\":{\"c\":{}"
+				   ",\"\xc3\xa9\":\"\"}}";
+	uint32_t dice = 11;
+	for (int i = 0; i < 30000; i++) {
+		char copy[sizeof(text)];
+		memcpy(copy, text, sizeof(text));
+		for (int turns = i % 4; turns > 0; turns--) {
+			dice = dice * 1664525u + 1013904223u;
+			copy[(dice >> 16) % (sizeof(text) - 1)] = (char)(dice >> 8);
+		}
+		size_t size = i < (int)sizeof(text) ? (size_t)i : sizeof(text) - 1;
+		struct json_fault fault = {0};
+		json_auto *tree = json_read(copy, size, &fault);
+		assert_true((tree == NULL) == (fault.trouble != JSON_FINE && fault.text[0] != 0));
+		if (tree == NULL)
+			continue;
+		struct herald_builder written;
+		herald_builder_init(&written, 10000);
+		json_write(tree, &written);
+		json_auto *again = json_read(written.data, written.size, &fault);
+		assert_true(json_equal(tree, again));
+		herald_builder_done(&written);
+	}
+}
+
 static void a_tree_is_written_compact_and_in_its_order(void **state)
 {
 	(void)state;
@@ -209,6 +238,7 @@ int main(void)
 		cmocka_unit_test(keys_do_not_count_as_values),
 		cmocka_unit_test(a_key_may_be_as_long_as_the_bound),
 		cmocka_unit_test(a_fault_says_where_and_shows_no_control_bytes),
+		cmocka_unit_test(every_prefix_and_every_turned_byte_is_read_or_refused),
 		cmocka_unit_test(a_tree_is_written_compact_and_in_its_order),
 		cmocka_unit_test(a_pointer_escapes_its_steps_and_never_takes_half_of_one),
 	};
