@@ -15,6 +15,12 @@ CMOCKA_SKIPPED = re.compile(r"^\[  SKIPPED \] (\d+) test\(s\)", re.M)
 CMOCKA_FAILED = re.compile(r"^\[  FAILED  \] (\S+)$", re.M)
 CMOCKA_SKIPPED_NAME = re.compile(r"^\[  SKIPPED \] (\S+)$", re.M)
 
+# A ctest entry that is a pytest run of its own closes with "3 passed, 1 skipped in 0.12s".
+PYTEST_CLOSING = re.compile(r"^=* ?((?:\d+ (?:passed|failed|errors?|skipped|xfailed|xpassed|deselected|warnings?)(?:, )?)+) in [\d.]+s", re.M)
+PYTEST_PART = re.compile(r"(\d+) (passed|failed|error|skipped|xfailed|xpassed)")
+PYTEST_SKIPPED = re.compile(r"^SKIPPED \[\d+\] (.*)$", re.M)
+PYTEST_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.M)
+
 
 class Count:
     def __init__(self):
@@ -27,10 +33,29 @@ class Count:
         return self.passed + len(self.failed) + len(self.skipped)
 
 
+def count_pytest_output(output, status, name, count):
+    """A pytest run inside a ctest entry.  False: it is none."""
+    closings = PYTEST_CLOSING.findall(output)
+    if not closings:
+        return False
+    parts = {kind: int(number) for number, kind in PYTEST_PART.findall(closings[-1])}
+    failed = parts.get("failed", 0) + parts.get("error", 0)
+    count.passed += parts.get("passed", 0) + parts.get("xfailed", 0)
+    names = sorted(set(PYTEST_FAILED.findall(output)))
+    count.failed += [f"{name}: {each}" for each in names] + [f"{name}: unnamed"] * (failed - len(names))
+    reasons = PYTEST_SKIPPED.findall(output) or ["unnamed"]
+    count.skipped += [f"{name}: {reasons[min(i, len(reasons) - 1)]}" for i in range(parts.get("skipped", 0))]
+    if status == "fail" and not failed:
+        count.failed.append(name)
+    return True
+
+
 def count_ctest_case(case, count, stage):
     name = f"{stage}: {case.get('name')}"
     status = case.get("status")
     output = case.findtext("system-out") or ""
+    if status in ("run", "fail") and count_pytest_output(output, status, name, count):
+        return
     ran = sum(int(number) for number in CMOCKA_RAN.findall(output))
     if status == "run" and ran:
         skipped_names = sorted(set(CMOCKA_SKIPPED_NAME.findall(output)))

@@ -67,5 +67,13 @@ def test_pytest_items_are_counted_by_their_outcome(tmp_path):
     assert tally(tmp_path, [("flow", "1", "1")], flow_pytest=report)[0] == "1 passed, 2 failed, 1 skipped"
 
 
+def test_a_pytest_run_inside_a_ctest_entry_is_counted_by_its_items(tmp_path):
+    output = "..s.F\nSKIPPED [1] test_x.py:3: needs ../shared\nFAILED test_x.py::test_promise - assert\n1 failed, 3 passed, 1 skipped in 0.12s\n"
+    last, _, text = tally(tmp_path, [("unit", "8", "1")], unit_ctest=ctest(case("contract.x", "fail", output, "<failure/>")))
+    assert last == "3 passed, 1 failed, 1 skipped" and "needs ../shared" in text and "test_promise" in text
+    output = "=================== 117 passed in 6.24s ===================\n"
+    assert tally(tmp_path, [("unit", "0", "1")], unit_ctest=ctest(case("contract.x", "run", output)))[0] == "117 passed, 0 failed, 0 skipped"
+
+
 def test_a_report_that_was_cut_off_is_a_failure(tmp_path):
     assert tally(tmp_path, [("flow", "0", "1")], flow_pytest="<testsuites><testsui")[0] == "0 passed, 1 failed, 0 skipped"
