@@ -253,7 +253,7 @@ void accept_execute(struct writer *writer, struct store_op *op)
 				  sql_int(op->now_ms + accept->dedup_for_ms)));
 	if (accept->replaces != 0) {
 		struct cancelled counts;
-		notification_cancel(writer, op->tenant, accept->replaces, REASON_replaced, op->now_ms,
+		notification_end(writer, op->tenant, accept->replaces, REASON_replaced, op->now_ms,
 				    &counts);
 	}
 }

@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 
-bool notification_cancel(struct writer *writer, int64_t tenant, int64_t id, enum reason reason,
+bool notification_end(struct writer *writer, int64_t tenant, int64_t id, enum reason reason,
 			 int64_t now_ms, struct cancelled *ret_counts)
 {
 	struct conn *conn = &writer->conn;
@@ -42,7 +42,7 @@ void cancel_execute(struct writer *writer, struct store_op *op)
 	struct store_cancel *cancel = (struct store_cancel *)op;
 	struct cancelled counts;
 
-	cancel->ret_is_unknown = !notification_cancel(writer, op->tenant, cancel->notification,
+	cancel->ret_is_unknown = !notification_end(writer, op->tenant, cancel->notification,
 						      cancel->reason, op->now_ms, &counts);
 	cancel->ret_cancelled = counts.cancelled;
 	cancel->ret_too_late = counts.too_late;

@@ -172,14 +172,14 @@ void channel_execute(struct writer *writer, struct store_op *op);
 struct cancelled {
 	uint32_t cancelled, too_late, leased;
 };
-bool notification_cancel(struct writer *writer, int64_t tenant, int64_t id, enum reason reason,
+bool notification_end(struct writer *writer, int64_t tenant, int64_t id, enum reason reason,
 			 int64_t now_ms, struct cancelled *ret_counts);
 /* A claimed delivery as a job: row is SQL_CLAIM_ROW's. */
 struct job *job_from_row(struct writer *writer, sqlite3_stmt *row, const struct delivery_row *delivery);
 struct job *job_from_accept(struct writer *writer, const struct store_accept *accept,
 			    const struct store_delivery *delivery);
 bool address_is_suppressed(struct writer *writer, int64_t tenant, const uint8_t *hash, int64_t now_ms);
-void suppression_put(struct writer *writer, int64_t tenant, const uint8_t *hash, const char *kind,
+void suppression_add(struct writer *writer, int64_t tenant, const uint8_t *hash, const char *kind,
 		     const char *address, const char *reason, const char *source, int64_t at_ms,
 		     int64_t until_ms);
 uint32_t body_checksum(struct herald_text body);

@@ -96,7 +96,7 @@ struct store_delivery_row {
 	int64_t run, tenant;
 	uint32_t n, attempts, tries_spent, crash_marks, step, priority;
 	uint32_t attempts_max;           /* category's, 0: the channel's */
-	enum uncertain_policy uncertain; /* category's, DEFAULT: the channel's */
+	enum uncertain_policy uncertain; /* category's; the channel's own goes before it */
 	int32_t channel;
 	enum delivery_state state;
 	enum reason reason;

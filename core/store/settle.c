@@ -56,7 +56,7 @@ static void settle_suppress(struct writer *writer, const struct store_settle *se
 	const char *address = col_blob(found, 1, writer->arena).data;
 	conn_end(found);
 	if (has_hash)
-		suppression_put(writer, row->tenant, hash, kind, address, reason_name(REASON_unreachable),
+		suppression_add(writer, row->tenant, hash, kind, address, reason_name(REASON_unreachable),
 				"provider", settle->op.now_ms, 0);
 }
 

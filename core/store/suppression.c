@@ -19,7 +19,7 @@ bool address_is_suppressed(struct writer *writer, int64_t tenant, const uint8_t 
 	return is_suppressed;
 }
 
-void suppression_put(struct writer *writer, int64_t tenant, const uint8_t *hash, const char *kind,
+void suppression_add(struct writer *writer, int64_t tenant, const uint8_t *hash, const char *kind,
 		     const char *address, const char *reason, const char *source, int64_t at_ms,
 		     int64_t until_ms)
 {
@@ -38,7 +38,7 @@ void suppression_execute(struct writer *writer, struct store_op *op)
 	store_address_hash(op->tenant, put->kind, put->address, hash);
 	put->ret_is_unknown = false;
 	if (!put->is_delete) {
-		suppression_put(writer, op->tenant, hash, put->kind, put->address, put->reason, put->source,
+		suppression_add(writer, op->tenant, hash, put->kind, put->address, put->reason, put->source,
 				op->now_ms, put->until_ms);
 		return;
 	}
