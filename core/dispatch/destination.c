@@ -41,8 +41,9 @@ uint32_t destination_room(const struct destination *destination, int64_t now_ms)
 	CHECK(destination->window >= 1);
 	if (!block_is_over(destination, now_ms))
 		return 0;
-	/* A block that is over is a probe: one, and not beside what is still out there. */
-	if (destination->state != DESTINATION_READY)
+	/* A block that is over is a probe: one, and not beside what is still out there.  Whoever only asked
+	 * us to wait needs none. */
+	if (destination->state != DESTINATION_READY && !destination->is_asked)
 		return destination->in_flight == 0 ? 1 : 0;
 	return destination->in_flight >= destination->window ? 0
 							     : destination->window - destination->in_flight;
@@ -53,7 +54,8 @@ bool destination_admit(struct destination *destination, int64_t now_ms)
 	if (destination_room(destination, now_ms) == 0)
 		return false;
 	if (destination->state == DESTINATION_BLOCKED)
-		destination->state = DESTINATION_PROBING;
+		destination->state = destination->is_asked ? DESTINATION_READY : DESTINATION_PROBING;
+	destination->is_asked = false;
 	destination->in_flight++;
 	destination->used_at_ms = now_ms;
 	return true;
@@ -124,10 +126,12 @@ bool destination_feedback(struct destination *destination, enum destination_heal
 	if (health == DESTINATION_ILL)
 		destination_suffer(destination, why, now_ms);
 	/* Whoever asks us to wait is healthy, but means it. */
-	if (health == DESTINATION_SLOW && retry_after_ms > 0)
+	if (health == DESTINATION_SLOW && retry_after_ms > 0) {
+		destination->is_asked = destination->state != DESTINATION_BLOCKED || destination->is_asked;
 		destination_block(destination, now_ms + retry_after_ms, why);
-	else if (health == DESTINATION_SLOW && destination->state == DESTINATION_PROBING)
+	} else if (health == DESTINATION_SLOW && destination->state == DESTINATION_PROBING) {
 		destination->state = DESTINATION_READY;
+	}
 	return destination->state != before;
 }
 

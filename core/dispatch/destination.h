@@ -41,6 +41,7 @@ struct destination {
 	uint32_t successes, failures; /* in a row */
 	uint32_t blocks;              /* in a row: each is longer */
 	int64_t blocked_until_ms;     /* monotonic; BLOCKED only */
+	bool is_asked;                /* blocked because it asked us to wait: it is not ill */
 	int64_t used_at_ms;           /* monotonic */
 	struct limit rate;
 	struct budget retries;

@@ -113,6 +113,11 @@ void dispatcher_channel(struct dispatcher *dispatcher, int32_t channel, const st
 	dispatcher->outlets[channel]->is_held = dispatcher->outlets[channel]->is_probing = false;
 }
 
+bool dispatcher_knows(const struct dispatcher *dispatcher, int32_t channel)
+{
+	return dispatcher_outlet(dispatcher, channel) != NULL;
+}
+
 void dispatcher_channel_drop(struct dispatcher *dispatcher, int32_t channel)
 {
 	struct outlet *outlet = dispatcher_outlet(dispatcher, channel);

@@ -62,6 +62,7 @@ void dispatcher_clock(struct dispatcher *dispatcher, int64_t now_mono_ms, int64_
 void dispatcher_channel(struct dispatcher *dispatcher, int32_t channel, const struct outlet_policy *policy);
 /* No longer configured: what is in hand ends, nothing new is taken. */
 void dispatcher_channel_drop(struct dispatcher *dispatcher, int32_t channel);
+bool dispatcher_knows(const struct dispatcher *dispatcher, int32_t channel);
 /* As remembered from before the start. */
 void dispatcher_channel_paused(struct dispatcher *dispatcher, int32_t channel, const char *why);
 void dispatcher_channel_ready(struct dispatcher *dispatcher, int32_t channel,

@@ -167,7 +167,7 @@ static struct verdict_facts facts_of(struct dispatcher *dispatcher, const struct
 		.policy = &policy->backoff,
 		.tries_spent = job->tries_spent,
 		.attempts_max = job->attempts_max != 0 ? job->attempts_max : policy->attempts_max,
-		.uncertain = job->uncertain != UNCERTAIN_DEFAULT ? job->uncertain : policy->uncertain,
+		.uncertain = policy->uncertain != UNCERTAIN_DEFAULT ? policy->uncertain : job->uncertain,
 		.is_email = strcmp(ticket->outlet->kind, "email") == 0,
 		.is_critical = job->priority == HERALD_CRITICAL,
 		.idempotent_ms = ticket->outlet->idempotent_ms,

@@ -44,7 +44,7 @@ struct job {
 	int64_t accepted_at_ms, due_at_ms, first_attempt_at_ms, attempt_started_at_ms,
 		expires_at_ms;           /* UTC */
 	uint32_t attempts_max;           /* category's, 0: the channel's */
-	enum uncertain_policy uncertain; /* category's, DEFAULT: the channel's */
+	enum uncertain_policy uncertain; /* category's; the channel's own goes before it */
 };
 
 struct job *job_new(void);      /* zeroed texts "", with a fresh arena that holds it */

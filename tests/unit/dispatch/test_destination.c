@@ -180,7 +180,11 @@ static void who_asks_to_wait_is_left_alone_as_long_as_asked(void **state)
 	assert_true(destination_feedback(&destination, DESTINATION_SLOW, 2000, "429", 100));
 	assert_int_equal(destination.window, 3);
 	assert_false(destination_admit(&destination, 2099));
+	/* It is not ill: no probe is needed, the narrowed window holds. */
+	assert_int_equal(destination_room(&destination, 2100), 3);
 	assert_true(destination_admit(&destination, 2100));
+	assert_true(destination_admit(&destination, 2100));
+	assert_int_equal(destination.state, DESTINATION_READY);
 }
 
 static void throttling_without_a_wish_narrows_and_never_blocks(void **state)
