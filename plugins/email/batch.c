@@ -49,8 +49,10 @@ static void spend_with_reply(struct load *load, size_t at, const struct reply *r
 {
 	struct parcel *parcel = &load->parcels[at];
 	struct herald_outcome outcome = {0};
+	struct reply judged = *reply;
 
-	verdict_read(reply, &outcome);
+	judged.is_proven = atomic_load(&load->context->figures->messages) > 0;
+	verdict_read(&judged, &outcome);
 	if (parcel->is_on_wire)
 		snprintf(outcome.provider_ref, sizeof(outcome.provider_ref), "%s", parcel->message_id);
 	if (outcome.verdict == HERALD_SENT)

@@ -34,6 +34,7 @@ enum reply_fault {
 struct reply {
 	enum reply_stage stage;
 	enum reply_fault fault;
+	bool is_proven;  /* this relay has taken mail of this channel's before */
 	int code;        /* 0: none */
 	int enhanced[3]; /* RFC 3463; 0 0 0: none */
 	char text[REPLY_TEXT_CHARS_MAX + 1];

@@ -62,9 +62,9 @@ static bool is_about_us(const struct reply *reply)
 		return true;
 	if (reply->stage <= REPLY_LOGIN)
 		return true;
-	/* "Relay access denied": a relay that does not relay for us. */
-	if (reply->stage == REPLY_RCPT && (reply->enhanced[0] == 0 || reply->enhanced[1] == 7) &&
-	    mentions(reply, relaying))
+	/* "Relay access denied": a relay that does not relay for us at all, or not to this one domain. */
+	if (reply->stage == REPLY_RCPT && !reply->is_proven &&
+	    (reply->enhanced[0] == 0 || reply->enhanced[1] == 7) && mentions(reply, relaying))
 		return true;
 	/* The sender is the channel's, so who refuses it refuses the channel; a size is the message's. */
 	return reply->stage == REPLY_MAIL && reply->code != 552 && !is_enhanced(reply, 3, 4) &&

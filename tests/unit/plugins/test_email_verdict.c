@@ -120,6 +120,20 @@ static void a_full_mailbox_is_given_an_hour(void **state)
 	assert_int_equal(outcome.retry_after_ms, 3600 * 1000);
 }
 
+/* One odd address must not stop the channel for everybody. */
+static void relay_access_denied_by_a_relay_that_relays_is_about_the_address(void **state)
+{
+	static const char lines[] = "554 5.7.1 <a@b.example>: Relay access denied\r\n";
+	struct reply reply = {.stage = REPLY_RCPT, .is_proven = true};
+	struct herald_outcome outcome = {0};
+
+	(void)state;
+	assert_true(reply_read(&reply, lines, strlen(lines)));
+	verdict_read(&reply, &outcome);
+	assert_int_equal(outcome.verdict, HERALD_REJECTED);
+	assert_string_equal(outcome.status, "5.7.1");
+}
+
 static void only_the_answer_to_the_end_of_the_content_makes_sent(void **state)
 {
 	(void)state;
@@ -190,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_reply_has_one_meaning),
 		cmocka_unit_test(a_full_mailbox_is_given_an_hour),
+		cmocka_unit_test(relay_access_denied_by_a_relay_that_relays_is_about_the_address),
 		cmocka_unit_test(only_the_answer_to_the_end_of_the_content_makes_sent),
 		cmocka_unit_test(the_last_whole_reply_is_read),
 		cmocka_unit_test(a_servers_text_is_shown_as_harmless_ascii),
