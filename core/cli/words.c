@@ -169,10 +169,17 @@ static enum cli_exit settle(struct cli *cli)
 enum cli_exit cli_parse(struct cli *cli, int count, char **words)
 {
 	bool are_options_over = false;
-	int used;
+	int begin = 0, used;
 
-	cli->command = command_find(count, words, &used);
-	for (int i = used; i < count; i++) {
+	/* Options of every command may stand before it, too. */
+	for (; begin < count && strncmp(words[begin], "--", 2) == 0 && words[begin][2] != 0; begin++) {
+		enum cli_exit result = take_option(cli, count, words, &begin);
+
+		if (result != EXIT_DONE)
+			return result;
+	}
+	cli->command = command_find(count - begin, words + begin, &used);
+	for (int i = begin + used; i < count; i++) {
 		if (!are_options_over && strcmp(words[i], "--") == 0) {
 			are_options_over = true;
 		} else if (!are_options_over && strncmp(words[i], "--", 2) == 0) {
