@@ -27,8 +27,7 @@ struct conn {
 	sqlite3_stmt *statements[SQL_STATEMENTS];
 	enum conn_trouble trouble;
 	struct herald_error err;
-	bool is_null;     /* writes are left out (benchmarks) */
-	int64_t rows_max; /* of one statement, as far as it was seen */
+	bool is_null; /* writes are left out (benchmarks) */
 };
 
 enum sql_type { SQL_TYPE_INT = 1, SQL_TYPE_TEXT, SQL_TYPE_BYTES };

@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "model/job.h"
 #include "store/ops.h"
 #include "store/read.h"
