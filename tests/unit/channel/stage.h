@@ -21,7 +21,8 @@ struct told {
 };
 
 struct stage {
-	char dir[64], boards[96], conf[96];
+	char dir[128], boards[160], conf[160];
+	const char *uses; /* the plugin; "fake" until the test says otherwise */
 	struct config *config;
 	struct talk *talk;
 	struct supervisor *supervisor;
@@ -39,7 +40,8 @@ struct stage {
 
 int stage_open(void **state);
 int stage_close(void **state);
-void stage_new_supervisor(struct stage *stage, const char *host_program); /* in place of the one there is */
+/* In place of the one there is. */
+void stage_new_supervisor(struct stage *stage, const char *host_program, const char *plugin_dir);
 
 /* Configure and start channel CHANNEL.  more: lines of YAML in the channel's entry, each with its line feed;
  * options: the same below "options:". */

@@ -50,7 +50,7 @@ static void the_child_sees_only_what_is_its_own(void **state)
 static void secrets_come_resolved_from_environment_and_file(void **state)
 {
 	struct stage *stage = *state;
-	char path[128], options[256];
+	char path[192], options[256];
 	setenv("HERALD_TEST_SECRET", "from the environment", 1);
 	stage_ready(stage, "sms", "", "key: env:HERALD_TEST_SECRET");
 	stage_send(stage, "report");

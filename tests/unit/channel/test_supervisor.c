@@ -131,7 +131,7 @@ static void a_host_of_another_version_is_a_misconfiguration(void **state)
 static void a_missing_host_program_is_said_and_tried_again(void **state)
 {
 	struct stage *stage = *state;
-	stage_new_supervisor(stage, "/nowhere/herald-channel");
+	stage_new_supervisor(stage, "/nowhere/herald-channel", "/nowhere");
 	stage_start(stage, "sms", "", "");
 	stage_until(stage, stage->state == CHANNEL_RESTARTING && strstr(stage->why, "/nowhere"));
 	assert_true(supervisor_next_ms(stage->supervisor) == stage->now_ms + 200);
