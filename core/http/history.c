@@ -153,8 +153,9 @@ static void fill_timeline(struct timeline *timeline, const struct story *story)
 		const struct store_delivery_row *row = &story->deliveries[i];
 
 		id_delivery_text(row->notification, row->n, id);
-		snprintf(words, sizeof(words), "is now %s: %s", delivery_state_name(row->state),
-			 reason_words(row->reason));
+		snprintf(words, sizeof(words), "is now %s%s%s", delivery_state_name(row->state),
+			 row->reason != REASON_none ? ": " : "",
+			 row->reason != REASON_none ? reason_words(row->reason) : "");
 		add_moment(timeline, row->changed_at_ms, delivery_state_name(row->state), "dispatcher", id,
 			   words);
 	}
