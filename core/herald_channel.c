@@ -3,6 +3,7 @@
  * The daemon starts it with --serve and three descriptors: 3 the work socket, 4 the talk socket, 5 the board
  * (core/wire).  A person runs it to look at a plugin: --describe prints what it says of itself, --check holds
  * it to the contract.  It never reads the daemon's configuration, its store or its secrets. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -21,7 +22,7 @@ enum { EXIT_GOOD = 0, EXIT_BAD = 1, EXIT_USAGE = 2, SETTINGS_MAX = 256 };
 static const char usage[] =
 	"herald-channel --describe FILE [--json | --man]\n"
 	"        what a plugin is, and its options: as a page, as JSON, as a manual page (mdoc)\n"
-	"herald-channel --check FILE [--option NAME=VALUE]...\n"
+	"herald-channel --check FILE [--option NAME=VALUE]... [--address ADDRESS]\n"
 	"        load a plugin by the rules and hold it to the contract; nothing is sent\n"
 	"herald-channel --serve\n"
 	"        started by heraldd, with its sockets as descriptors 3 and 4 and the board as 5\n"
@@ -57,36 +58,52 @@ static int run_describe(int count, char **arguments)
 	return EXIT_BAD;
 }
 
-static int check_in_child(const char *path, const struct host_setting *settings, size_t count)
+struct check_task {
+	const char *path, *address;
+	struct host_setting settings[SETTINGS_MAX];
+	size_t count;
+};
+
+static int check_in_child(const struct check_task *task)
 {
 	struct herald_error err = {0};
 
-	if (host_check(path, settings, count, &err) == HERALD_OK)
+	if (host_check(task->path, task->settings, task->count, task->address, &err) == HERALD_OK)
 		return EXIT_GOOD;
 	fflush(stdout);
 	fprintf(stderr, "herald-channel: %s\n", err.text);
 	return EXIT_BAD;
 }
 
+static bool check_read(int count, char **arguments, struct check_task *ret_task)
+{
+	ret_task->path = arguments[0];
+	for (int i = 1; i + 1 < count; i += 2) {
+		char *equals = strchr(arguments[i + 1], '=');
+
+		if (strcmp(arguments[i], "--address") == 0)
+			ret_task->address = arguments[i + 1];
+		else if (strcmp(arguments[i], "--option") == 0 && equals && ret_task->count < SETTINGS_MAX) {
+			*equals = '\0';
+			ret_task->settings[ret_task->count++] =
+				(struct host_setting){arguments[i + 1], equals + 1};
+		} else
+			return false;
+	}
+	return count % 2 == 1;
+}
+
 /* In a process of its own: a plugin that crashes must not take the answer with it. */
 static int run_check(int count, char **arguments)
 {
-	struct host_setting settings[SETTINGS_MAX];
-	size_t given = 0;
+	struct check_task task = {0};
 
-	if (count < 1)
-		return fail_usage("--check needs a plugin's file");
-	for (int i = 1; i < count; i++) {
-		char *equals = i + 1 < count ? strchr(arguments[i + 1], '=') : NULL;
-
-		if (strcmp(arguments[i], "--option") != 0 || !equals || given == countof(settings))
-			return fail_usage("--check knows --option NAME=VALUE");
-		*equals = '\0';
-		settings[given++] = (struct host_setting){arguments[++i], equals + 1};
-	}
+	if (count < 1 || !check_read(count, arguments, &task))
+		return fail_usage(
+			"--check needs a plugin's file; it knows --option NAME=VALUE and --address ADDRESS");
 	pid_t child = fork();
 	if (child == 0) {
-		int status = check_in_child(arguments[0], settings, given);
+		int status = check_in_child(&task);
 		fflush(NULL);
 		_exit(status);
 	}
@@ -97,7 +114,7 @@ static int run_check(int count, char **arguments)
 	}
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
-	fprintf(stderr, "herald-channel: %s: the plugin ended the process by signal %d (%s)\n", arguments[0],
+	fprintf(stderr, "herald-channel: %s: the plugin ended the process by signal %d (%s)\n", task.path,
 		WTERMSIG(status), strsignal(WTERMSIG(status)));
 	return EXIT_BAD;
 }

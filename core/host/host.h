@@ -26,9 +26,10 @@ struct host_setting {
 	const char *name, *value; /* of an option, as an operator would write it */
 };
 
-/* The loader's rules, then the contract, on two instances side by side; a line per promise on stdout.  A
- * plugin that crashes takes this process with it: call it in one of its own. */
+/* The loader's rules, then the contract, on two instances side by side; a line per promise on stdout.
+ * address: one that the plugin takes, NULL: some usual ones are tried.  Nothing is sent.  A plugin that
+ * crashes takes this process with it: call it in one of its own. */
 enum herald_code host_check(const char *path, const struct host_setting *settings, size_t count,
-			    struct herald_error *err);
+			    const char *address, struct herald_error *err);
 
 #endif

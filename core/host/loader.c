@@ -261,9 +261,12 @@ static enum herald_code load(const char *path, const struct herald_plugin **ret_
 	const char *why = library ? NULL : dlerror();
 	if (why && strncmp(why, opened, strlen(opened)) == 0)
 		why += strlen(opened) + (why[strlen(opened)] == ':' ? 2 : 0);
-	close(fd);
-	if (!library)
+	/* The descriptor stays open with the library: dlopen knows what it loaded by this name, and would take
+	 * another file behind the same number for it. */
+	if (!library) {
+		close(fd);
 		return herald_fail(err, HERALD_INVALID, "it can not be loaded: %s", why ? why : "unknown");
+	}
 
 	const struct herald_plugin *plugin = NULL;
 	code = find_table(library, &plugin, err);

@@ -46,7 +46,7 @@ enum herald_http_failure {
 struct herald_http_reply {
 	size_t struct_size;
 	uint32_t failure;
-	int32_t status; /* 0 unless ANSWERED */
+	int32_t status; /* 0 unless ANSWERED; TOKEN: what the token end-point refused with, 0: a bad day */
 	const struct herald_field *headers;
 	size_t header_count;
 	struct herald_text body; /* at most the channel's reply limit */

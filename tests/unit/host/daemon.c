@@ -110,7 +110,7 @@ void daemon_start(struct daemon *daemon, const char *plugin, const struct daemon
 	struct frame frame;
 
 	snprintf(path, sizeof(path), HERALD_BINARY_DIR "%s/plugins/%s.so",
-		 strncmp(plugin, "probe", 5) == 0 ? "/tests" : "", plugin);
+		 strcmp(plugin, "loopback") == 0 ? "" : "/tests", plugin);
 	daemon_start_with(daemon, &settings, options);
 	if (!daemon_hear_either(daemon, FRAME_READY, FRAME_REFUSED, &frame))
 		fail_msg("the process said neither READY nor REFUSED");

@@ -400,6 +400,24 @@ static void an_orphan_takes_the_answer_that_is_still_to_come(void **state)
 	leave(&house);
 }
 
+static void the_example_posts_what_it_was_given(void **state)
+{
+	struct server *server = server_new();
+	char url[128];
+	struct daemon daemon = {0};
+
+	(void)state;
+	snprintf(url, sizeof(url), "%s/status/200", server_url(server));
+	const struct daemon_option options[] = {{"url", url}, {NULL, NULL}};
+	daemon_start(&daemon, "example_webhook", options);
+	assert_int_equal(daemon_settled(&daemon, daemon_send(&daemon, "somebody")).verdict, HERALD_SENT);
+	const char *seen = server_last(server, "/status/200");
+	assert_non_null(strstr(seen, "\r\nIdempotency-Key: ntf_"));
+	assert_non_null(strstr(seen, "\"to\":\"somebody\",\"subject\":\"hello\",\"text\":\"a text\"}"));
+	daemon_end(&daemon);
+	server_free(server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +439,7 @@ int main(void)
 		cmocka_unit_test(a_token_goes_to_its_hosts_only),
 		cmocka_unit_test(a_worker_gets_its_answer_in_the_call),
 		cmocka_unit_test(an_orphan_takes_the_answer_that_is_still_to_come),
+		cmocka_unit_test(the_example_posts_what_it_was_given),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

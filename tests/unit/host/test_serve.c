@@ -380,6 +380,20 @@ static void a_channel_that_can_not_open_is_refused_with_the_reason(void **state)
 	daemon_end(&daemon);
 }
 
+static void a_plugin_of_1_0_still_sends(void **state)
+{
+	const struct daemon_option options[] = {{NULL, NULL}};
+	struct daemon daemon = {0};
+
+	(void)state;
+	daemon_start(&daemon, "frozen_1_0", options);
+	struct herald_outcome outcome = daemon_settled(&daemon, daemon_send(&daemon, "now"));
+	assert_int_equal(outcome.verdict, HERALD_DELIVERED);
+	assert_memory_equal(outcome.reason, "now: hello, 6 bytes", 19);
+	assert_int_equal(daemon_settled(&daemon, daemon_send(&daemon, "later")).verdict, HERALD_DELIVERED);
+	daemon_end(&daemon);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +413,7 @@ int main(void)
 		cmocka_unit_test(an_address_is_checked_beside_the_sends),
 		cmocka_unit_test(a_broken_frame_ends_the_process_and_the_board_stays),
 		cmocka_unit_test(a_channel_that_can_not_open_is_refused_with_the_reason),
+		cmocka_unit_test(a_plugin_of_1_0_still_sends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
