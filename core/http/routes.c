@@ -27,7 +27,7 @@ const struct route routes[] = {
 	{"POST", "/v1/explain", SCOPE_READ, ROUTE_HAS_BODY, explain_post, "", "explain",
 	 "The plan of a notification, sending nothing"},
 	{"GET", "/v1/deliveries", SCOPE_READ, 0, deliveries_get,
-	 "limit after state channel recipient reason since", "listDeliveries", "Deliveries, oldest first"},
+	 "limit after state channel recipient reason since", "listDeliveries", "Deliveries, newest first"},
 	{"POST", "/v1/deliveries/redrive", SCOPE_OPERATE, ROUTE_HAS_BODY | ROUTE_IDEMPOTENT,
 	 deliveries_redrive, "", "redriveDeliveries", "Send dead letters again, by filter"},
 	{"GET", "/v1/deliveries/{id}", SCOPE_READ, 0, delivery_get, "", "getDelivery",
