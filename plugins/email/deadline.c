@@ -11,8 +11,9 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,18 +21,19 @@ struct deadline {
 	struct deadline_keeper *keeper;
 	struct deadline *next;
 	int64_t until_ms;
-	ino_t inode;
+	unsigned long inode;
 	int fd;
 	bool is_over;
 };
 
 struct deadline_keeper {
 	pthread_mutex_t mutex;
-	pthread_cond_t moved; /* something is due earlier than the thread thinks, or is_ending */
-	pthread_mutex_t line; /* held from dial to adopt */
+	pthread_cond_t moved;   /* something is due earlier than the thread thinks, or is_ending */
+	pthread_cond_t hung_up; /* is_dialled is false */
 	pthread_t thread;
 	struct deadline *first;
 	bool is_ending;
+	bool is_dialled; /* the line to the relay is somebody's, from dial to adopt */
 };
 
 int64_t deadline_clock_ms(void)
@@ -78,14 +80,14 @@ enum herald_code deadline_keeper_new(struct deadline_keeper **ret_keeper, struct
 	if (!keeper)
 		return herald_fail(err, HERALD_LIMIT, "out of memory");
 	pthread_mutex_init(&keeper->mutex, NULL);
-	pthread_mutex_init(&keeper->line, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&keeper->moved, &monotonic);
+	pthread_cond_init(&keeper->hung_up, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	if (pthread_create(&keeper->thread, NULL, keep, keeper) != 0) {
+		pthread_cond_destroy(&keeper->hung_up);
 		pthread_cond_destroy(&keeper->moved);
-		pthread_mutex_destroy(&keeper->line);
 		pthread_mutex_destroy(&keeper->mutex);
 		free(keeper);
 		return herald_fail(err, HERALD_LIMIT, "no thread to be had for the deadlines of sessions");
@@ -103,8 +105,8 @@ void deadline_keeper_free(struct deadline_keeper *keeper)
 	pthread_cond_signal(&keeper->moved);
 	pthread_mutex_unlock(&keeper->mutex);
 	pthread_join(keeper->thread, NULL);
+	pthread_cond_destroy(&keeper->hung_up);
 	pthread_cond_destroy(&keeper->moved);
-	pthread_mutex_destroy(&keeper->line);
 	pthread_mutex_destroy(&keeper->mutex);
 	free(keeper);
 }
@@ -112,14 +114,23 @@ void deadline_keeper_free(struct deadline_keeper *keeper)
 enum herald_code deadline_dial(struct deadline_keeper *keeper, int64_t until_ms)
 {
 	struct timespec until = timespec_of(until_ms);
+	int code = 0;
 
-	return pthread_mutex_clocklock(&keeper->line, CLOCK_MONOTONIC, &until) == 0 ? HERALD_OK
-										    : HERALD_TIMEOUT;
+	pthread_mutex_lock(&keeper->mutex);
+	while (keeper->is_dialled && code == 0)
+		code = pthread_cond_timedwait(&keeper->hung_up, &keeper->mutex, &until);
+	bool is_ours = !keeper->is_dialled;
+	keeper->is_dialled = true;
+	pthread_mutex_unlock(&keeper->mutex);
+	return is_ours ? HERALD_OK : HERALD_TIMEOUT;
 }
 
 void deadline_hang_up(struct deadline_keeper *keeper)
 {
-	pthread_mutex_unlock(&keeper->line);
+	pthread_mutex_lock(&keeper->mutex);
+	keeper->is_dialled = false;
+	pthread_cond_signal(&keeper->hung_up);
+	pthread_mutex_unlock(&keeper->mutex);
 }
 
 static uint16_t port_of(const struct sockaddr_storage *peer)
@@ -129,7 +140,7 @@ static uint16_t port_of(const struct sockaddr_storage *peer)
 	return peer->ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)peer)->sin6_port) : 0;
 }
 
-static bool is_adopted(struct deadline_keeper *keeper, ino_t inode)
+static bool is_adopted(struct deadline_keeper *keeper, unsigned long inode)
 {
 	bool is_found = false;
 
@@ -140,42 +151,43 @@ static bool is_adopted(struct deadline_keeper *keeper, ino_t inode)
 	return is_found;
 }
 
-/* Is fd a socket of the relay's that nobody has adopted?  A socket's inode names it, whatever its numbers. */
-static bool is_new_session(struct deadline_keeper *keeper, int fd, uint16_t port, ino_t *ret_inode)
+/* Is the descriptor `name` in /proc/self/fd a connection to the relay that nobody has adopted?  A socket's
+ * inode names it, whatever its numbers; the link tells it without touching a descriptor that may be another
+ * thread's. */
+static bool is_new_session(struct deadline_keeper *keeper, int folder, const char *name, uint16_t port,
+			   unsigned long *ret_inode)
 {
 	struct sockaddr_storage peer;
 	socklen_t size = sizeof(peer);
-	struct stat status;
+	char target[64];
+	ssize_t length = readlinkat(folder, name, target, sizeof(target) - 1);
 
-	if (getpeername(fd, (struct sockaddr *)&peer, &size) != 0 || port_of(&peer) != port)
+	if (length < 0)
 		return false;
-	if (fstat(fd, &status) != 0 || is_adopted(keeper, status.st_ino))
+	target[length] = '\0';
+	if (sscanf(target, "socket:[%lu]", ret_inode) != 1 || is_adopted(keeper, *ret_inode))
 		return false;
-	*ret_inode = status.st_ino;
-	return true;
+	return getpeername((int)strtol(name, NULL, 10), (struct sockaddr *)&peer, &size) == 0 &&
+	       port_of(&peer) == port;
 }
 
 /* A duplicate of the new session's socket, or -1. */
-static int find_session(struct deadline_keeper *keeper, uint16_t port, ino_t *ret_inode)
+static int find_session(struct deadline_keeper *keeper, uint16_t port, unsigned long *ret_inode)
 {
 	DIR *folder = opendir("/proc/self/fd");
 	int found = -1;
 
 	if (!folder)
 		return -1;
-	for (struct dirent *entry; found < 0 && (entry = readdir(folder));) {
-		char *end;
-		long fd = strtol(entry->d_name, &end, 10);
-
-		if (*end == '\0' && end != entry->d_name && is_new_session(keeper, (int)fd, port, ret_inode))
-			found = fcntl((int)fd, F_DUPFD_CLOEXEC, 3);
-	}
+	for (struct dirent *entry; found < 0 && (entry = readdir(folder));)
+		if (is_new_session(keeper, dirfd(folder), entry->d_name, port, ret_inode))
+			found = fcntl((int)strtol(entry->d_name, NULL, 10), F_DUPFD_CLOEXEC, 3);
 	closedir(folder);
 	return found;
 }
 
 /* Takes own_fd, also when it fails. */
-static struct deadline *add(struct deadline_keeper *keeper, int own_fd, ino_t inode, int64_t until_ms)
+static struct deadline *add(struct deadline_keeper *keeper, int own_fd, unsigned long inode, int64_t until_ms)
 {
 	struct deadline *deadline = own_fd >= 0 ? calloc(1, sizeof(*deadline)) : NULL;
 
@@ -196,7 +208,7 @@ static struct deadline *add(struct deadline_keeper *keeper, int own_fd, ino_t in
 enum herald_code deadline_adopt(struct deadline_keeper *keeper, uint16_t port, int64_t until_ms,
 				struct deadline **ret_deadline)
 {
-	ino_t inode = 0;
+	unsigned long inode = 0;
 	int fd = find_session(keeper, port, &inode);
 	struct deadline *deadline = add(keeper, fd, inode, until_ms);
 

@@ -288,6 +288,20 @@ static void on_bytes(const char *bytes, int size, int direction, void *argument)
 	}
 }
 
+/* The last whole reply that was heard.  What was cut at its beginning is no line: "250-X-1554" must not read
+ * as 554. */
+static bool read_heard(const struct esmtp *e, struct reply *reply)
+{
+	const char *begin = e->heard;
+
+	if (e->heard_total > e->heard_size) {
+		const char *end = memchr(e->heard, '\n', e->heard_size);
+
+		begin = end ? end + 1 : e->heard + e->heard_size;
+	}
+	return reply_read(reply, begin, e->heard_size - (size_t)(begin - e->heard));
+}
+
 /* The session is over: account for the letter in hand and for those that were never reached. */
 static void wind_up(struct esmtp *e)
 {
@@ -309,8 +323,7 @@ static void wind_up(struct esmtp *e)
 		bool is_greeting = e->current == 0;
 
 		report->reply = (struct reply){.stage = is_greeting ? REPLY_GREETING : REPLY_CONNECT};
-		if (!is_greeting || !reply_read(&report->reply, e->heard, e->heard_size) ||
-		    report->reply.code < 400) {
+		if (!is_greeting || !read_heard(e, &report->reply) || report->reply.code < 400) {
 			report->reply.code = 0;
 			say_why(e, &report->reply);
 		}

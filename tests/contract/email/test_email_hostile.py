@@ -62,7 +62,8 @@ def test_an_endless_list_of_extensions_is_cut_off(back_end, serve, pause):
     class Endless(Relay):
         def on_ehlo(self, line):
             while True:
-                self.send(b"250-X-%d more\r\n" % time.monotonic_ns())
+                # A cut anywhere in such a line leaves something that looks like a refusal.
+                self.send(b"250-" + b"554 554 " * 20 + b"\r\n")
                 time.sleep(pause)
 
     done = run(back_end, serve(Endless))
@@ -279,7 +280,9 @@ def test_the_environment_decides_nothing(serve, authority, tmp_path):
     plain = serve(Session)
     trace = tmp_path / "trace"
     prefix = ["strace", "-f", "-qq", "-e", "trace=openat,open,connect", "-o", str(trace)] if shutil.which("strace") else []
-    done = send(options(plain.port), [message(0)], environment=environment, prefix=prefix)
+    # The leak checker of a sanitizer build cannot work beside strace.
+    done = send(options(plain.port), [message(0)], prefix=prefix,
+                environment=dict(environment, ASAN_OPTIONS="detect_leaks=0"))
     assert done.verdicts() == [SENT]
     if prefix:
         assert str(home) not in trace.read_text()
