@@ -70,10 +70,11 @@ struct process *fleet_choose(const struct fleet *fleet)
 {
 	struct process *best = NULL;
 
-	/* The least loaded of those in force; one that retires only while there is none. */
+	/* The least loaded of those in force; one that retires only while there is none.  One that does not
+	 * read, or has no slot left, must not keep the work from the others. */
 	for (size_t i = 0; i < PROCESS_INDEX_MAX; i++) {
 		struct process *process = fleet->processes[i];
-		if (!may_serve(process))
+		if (!may_serve(process) || !process_has_room(process))
 			continue;
 		if (!best || process->is_retiring < best->is_retiring ||
 		    (process->is_retiring == best->is_retiring &&
@@ -414,8 +415,12 @@ void fleet_flush(struct fleet *fleet)
 
 void fleet_describe(const struct fleet *fleet, struct roster_channel *ret_channel)
 {
-	const struct process *shown = fleet_choose(fleet);
+	const struct process *shown = NULL;
 
+	/* The youngest. */
+	for (size_t i = 0; i < PROCESS_INDEX_MAX; i++)
+		if (may_serve(fleet->processes[i]) && (!shown || fleet->processes[i]->id > shown->id))
+			shown = fleet->processes[i];
 	ret_channel->restarts = fleet->restarts;
 	ret_channel->pid = shown ? (int32_t)shown->pid : 0;
 	ret_channel->started_at_ms = shown ? shown->started_at_ms : 0;

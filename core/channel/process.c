@@ -184,6 +184,11 @@ bool process_may_serve(const struct process *process)
 	return process->phase == PROCESS_READY && !process->is_killed && process->work >= 0;
 }
 
+bool process_has_room(const struct process *process)
+{
+	return !outbox_is_full(&process->outbox) && process->tickets.free_count > 0;
+}
+
 static void why_set(struct process *process, const char *why)
 {
 	snprintf(process->why, sizeof(process->why), "%s", why);
@@ -381,7 +386,7 @@ uint64_t process_submit(struct process *process, const struct job *job, int64_t 
 	};
 	bool is_damaged = false;
 
-	if (!process_may_serve(process) || outbox_is_full(&process->outbox))
+	if (!process_may_serve(process) || !process_has_room(process))
 		return 0;
 	/* On the board before it is on the wire: the host finds the slot when it reads the frame. */
 	uint64_t ticket = tickets_post(&process->tickets, &identity, &is_damaged);

@@ -99,6 +99,8 @@ void process_free(struct process *process);
 bool process_is_alive(const struct process *process);
 /* READY, and nothing is known against it. */
 bool process_may_serve(const struct process *process);
+/* It reads, and a slot is free. */
+bool process_has_room(const struct process *process);
 /* Its socket has something, or takes something. */
 void process_serve(struct process *process, int64_t now_ms);
 /* Its pidfd says that it ended: read what it still said, wait for it, become DEAD. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -37,6 +38,11 @@ enum herald_code supervisor_new(const struct supervisor_settings *settings,
 	      settings->handler.memory && settings->handler.gone && settings->handler.state);
 	if (epoll < 0)
 		return herald_fail(err, HERALD_IO, "epoll: %s", strerrordesc_np(errno));
+	if (mkdir(settings->board_dir, 0700) < 0 && errno != EEXIST) {
+		close(epoll);
+		return herald_fail(err, HERALD_IO, "making %s: %s", settings->board_dir,
+				   strerrordesc_np(errno));
+	}
 
 	struct arena *arena = arena_new();
 	struct supervisor *supervisor = arena_new_of(arena, struct supervisor);

@@ -63,7 +63,7 @@ struct supervisor_handler {
 struct supervisor_settings {
 	const char *host_program; /* path of herald-channel */
 	const char *plugin_dir;
-	const char *board_dir; /* in the data directory */
+	const char *board_dir; /* in the data directory; made if it is not there */
 	int64_t run;
 	struct talk *talk;
 	struct supervisor_handler handler;

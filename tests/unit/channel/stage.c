@@ -80,7 +80,6 @@ int stage_open(void **state)
 		return -1;
 	snprintf(stage->boards, sizeof(stage->boards), "%s/boards", stage->dir);
 	snprintf(stage->conf, sizeof(stage->conf), "%s/conf.d", stage->dir);
-	mkdir(stage->boards, 0700);
 	mkdir(stage->conf, 0700);
 	stage->quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (!getenv("STAGE_EVENTS"))
