@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 #include "base/check.h"
 
-enum { COLUMNS_MAX = 12, CELL_BYTES_MAX = 256, CELL_SHOWN_MAX = 60 };
+enum { COLUMNS_MAX = 12, CELL_BYTES_MAX = 1024, CELL_SHOWN_MAX = 60, LAST_SHOWN_MAX = 160 };
 
 const char *cli_bold(const struct cli *cli)
 {
@@ -61,18 +61,23 @@ const char *cli_field(const json_t *object, const char *path, char *buffer, size
 	return buffer;
 }
 
-/* Bytes of other people's that go to a terminal: no control bytes. */
-static size_t cell(const json_t *item, const char *field, char ret_text[CELL_BYTES_MAX])
+/* Bytes of other people's that go to a terminal: no control bytes.  The last column has room; what is cut all
+ * the same says so. */
+static size_t cell(const json_t *item, const char *field, bool is_last, char ret_text[CELL_BYTES_MAX])
 {
 	char buffer[32];
 	const char *text = cli_field(item, field, buffer, sizeof(buffer));
-	size_t shown = 0, used = 0;
+	size_t shown = 0, used = 0, most = is_last ? LAST_SHOWN_MAX : CELL_SHOWN_MAX;
 
 	for (; *text != 0 && used < CELL_BYTES_MAX - 8; text++) {
 		bool is_begin = ((unsigned char)*text & 0xc0) != 0x80;
 
-		if (is_begin && shown == CELL_SHOWN_MAX)
+		if (is_begin && shown == most) {
+			memcpy(ret_text + used, "...", 3);
+			used += 3;
+			shown += 3;
 			break;
+		}
 		ret_text[used++] = (unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text;
 		shown += is_begin;
 	}
@@ -103,7 +108,7 @@ void cli_print_rows(const struct cli *cli, const json_t *items, const struct cli
 	json_array_foreach(items, index, item)
 	{
 		for (size_t i = 0; i < count; i++) {
-			size_t width = cell(item, columns[i].field, text);
+			size_t width = cell(item, columns[i].field, i + 1 == count, text);
 
 			widths[i] = width > widths[i] ? width : widths[i];
 		}
@@ -116,7 +121,7 @@ void cli_print_rows(const struct cli *cli, const json_t *items, const struct cli
 	json_array_foreach(items, index, item)
 	{
 		for (size_t i = 0; i < count; i++) {
-			size_t width = cell(item, columns[i].field, text);
+			size_t width = cell(item, columns[i].field, i + 1 == count, text);
 			bool is_state = strcmp(columns[i].field, "state") == 0;
 
 			printf("%s%s%s", is_state ? cli_state_colour(cli, text) : "", text,

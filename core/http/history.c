@@ -136,8 +136,10 @@ static void fill_timeline(struct timeline *timeline, const struct story *story)
 {
 	char words[640], id[DELIVERY_TEXT_SIZE];
 
-	snprintf(words, sizeof(words), "accepted for %u recipients: %zu deliveries, %zu channels left out",
-		 story->row.recipients, story->delivery_count, story->left_out_count);
+	snprintf(words, sizeof(words), "accepted for %u %s: %zu %s, %zu %s left out", story->row.recipients,
+		 story->row.recipients == 1 ? "recipient" : "recipients", story->delivery_count,
+		 story->delivery_count == 1 ? "delivery" : "deliveries", story->left_out_count,
+		 story->left_out_count == 1 ? "channel" : "channels");
 	add_moment(timeline, story->row.accepted_at_ms, "accepted", "api", "", words);
 	for (size_t i = 0; i < story->left_out_count; i++) {
 		const struct store_left_out_row *out = &story->left_out[i];
