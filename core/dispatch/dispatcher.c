@@ -200,6 +200,8 @@ static void settle_fate(struct dispatcher *dispatcher, struct ticket *ticket, co
 			settle_crashed(dispatcher, ticket);
 		return;
 	case SLOT_ON_WIRE:
+		/* Our process died: the far end is not to blame. */
+		ticket_pay_back(dispatcher, ticket, (enum destination_health)0, 0, "");
 		settle_outcome(dispatcher, ticket, &unknown);
 		return;
 	case SLOT_DONE:
