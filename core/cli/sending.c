@@ -163,19 +163,27 @@ enum cli_exit cli_explain(struct cli *cli)
 	return result;
 }
 
+/* "2026-11-24T22:32:28.728Z" as a heading for the day and a time in each line; a delivery by its number. */
 static void print_timeline(const struct cli *cli, const json_t *items)
 {
+	enum { DAY_BYTES = 10, TIME_BYTES = 12 };
+	char day[DAY_BYTES + 1] = "";
 	json_t *entry;
 	size_t index;
 
 	json_array_foreach(items, index, entry)
 	{
+		const char *at = json_string_value(json_object_get(entry, "at"));
 		const char *delivery = json_string_value(json_object_get(entry, "delivery"));
+		const char *number = delivery ? strrchr(delivery, '-') : NULL;
 
-		printf("%s  %s%-11s%s %s%s%s%s\n", json_string_value(json_object_get(entry, "at")),
-		       cli_bold(cli), json_string_value(json_object_get(entry, "what")), cli_plain(cli),
-		       delivery ? "[" : "", delivery ? delivery : "", delivery ? "] " : "",
-		       json_string_value(json_object_get(entry, "words")));
+		if (strncmp(day, at, DAY_BYTES) != 0) {
+			snprintf(day, sizeof(day), "%.*s", DAY_BYTES, at);
+			printf("%s%s%s UTC\n", cli_bold(cli), day, cli_plain(cli));
+		}
+		printf("%.*s  %s%-9s%s %3s  %s\n", TIME_BYTES, at + DAY_BYTES + 1, cli_bold(cli),
+		       json_string_value(json_object_get(entry, "what")), cli_plain(cli),
+		       number ? number : "", json_string_value(json_object_get(entry, "words")));
 	}
 }
 

@@ -126,14 +126,9 @@ bounce() {
     accepted
     await 20 'the notification to be carried' is_done "$ntf"
     show_arrivals "$last" "$accepted_at"
-    timeline
+    typed "herald show $ntf --timeline"
     say 'From now on that address is not tried again, until somebody lifts the suppression:'
     typed 'herald suppressions'
-}
-
-# Every line of the timeline, without the date and the name of the notification, which are the same in all.
-timeline() {
-    typed "herald show $ntf --timeline | sed 's/^[^T]*T//; s/Z  / /; s/\[${ntf}\(-[0-9]*\)\]/\1/'"
 }
 
 has_failed() { # TIMES
@@ -158,7 +153,7 @@ fails_and_recovers() {
     say 'Now the service says 429, "not before 2 s from now", once; then it is well.'
     await 40 'the SMS to be delivered' is_done "$ntf"
     echo
-    timeline
+    typed "herald show $ntf --timeline"
 }
 
 bulk() { # FIRST LAST
