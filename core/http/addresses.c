@@ -56,12 +56,21 @@ void addresses_check(struct request *request, struct address_question *questions
 				 question->address);
 			request_check(request, &question->check, next);
 		} else {
-			question->checked.canonical = arena_text(request->arena, question->checked.canonical);
+			question->checked.canonical = arena_text(faults->arena, question->checked.canonical);
 			question->checked.destination =
-				arena_text(request->arena, question->checked.destination);
+				arena_text(faults->arena, question->checked.destination);
 		}
 	}
 	roster_put(roster);
+}
+
+/* A plugin may lie: what is stored and shown must be text. */
+static bool is_text(const struct address_question *question)
+{
+	const char *canonical = question->check.canonical, *destination = question->check.destination;
+
+	return *canonical != 0 && herald_utf8_valid(canonical, strlen(canonical)) &&
+	       herald_utf8_valid(destination, strlen(destination));
 }
 
 enum herald_code addresses_checked(struct request *request, struct address_question *questions, size_t count,
@@ -72,10 +81,10 @@ enum herald_code addresses_checked(struct request *request, struct address_quest
 	for (size_t i = 0; i < count; i++) {
 		struct address_question *question = &questions[i];
 
-		if (question->is_asked && question->check.code == HERALD_OK) {
-			question->checked.canonical = arena_text(request->arena, question->check.canonical);
+		if (question->is_asked && question->check.code == HERALD_OK && is_text(question)) {
+			question->checked.canonical = arena_text(faults->arena, question->check.canonical);
 			question->checked.destination =
-				arena_text(request->arena, question->check.destination);
+				arena_text(faults->arena, question->check.destination);
 			address_cache_put(request->thread->addresses, question->check.channel,
 					  question->address, &question->checked);
 		} else if (question->is_asked && question->check.code == HERALD_INVALID) {

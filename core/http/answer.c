@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "http/private.h"
 #include "telemetry/event.h"
 #include "base/check.h"
@@ -41,8 +42,11 @@ void answer_json(struct request *request, unsigned status, const json_t *tree)
 	struct herald_builder builder;
 
 	herald_builder_init(&builder, ANSWER_BYTES_MAX);
-	json_write(tree, &builder);
-	if (builder.code == HERALD_OK)
+	if (tree != NULL)
+		json_write(tree, &builder);
+	if (tree == NULL)
+		answer_problem(request, PROBLEM_internal, "what is stored cannot be shown as JSON");
+	else if (builder.code == HERALD_OK)
 		answer_text(request, status, "application/json", text_of(builder.data, builder.size));
 	else
 		answer_problem(request, PROBLEM_internal, "the answer is too large; ask for fewer items");
@@ -75,12 +79,15 @@ void answer_page(struct request *request, json_t *items, const char *next)
 json_t *problem_tree(struct request *request, enum problem problem, const char *detail,
 		     const struct faults *faults)
 {
-	json_t *tree =
-		json_pack("{s:o, s:s, s:i, s:s, s:s}", "type",
-			  json_sprintf("%s%s", request->config->server.problem_base, problem_name(problem)),
-			  "title", problem_title(problem), "status", (int)problem_status(problem), "detail",
-			  detail, "request_id", request->id);
-	json_t *items = json_array();
+	char *words = arena_text(request->arena, detail);
+	json_t *items = json_array(), *tree;
+
+	text_mend_utf8(words);
+	tree = json_pack("{s:o, s:s, s:i, s:s, s:s}", "type",
+			 json_sprintf("%s%s", request->config->server.problem_base, problem_name(problem)),
+			 "title", problem_title(problem), "status", (int)problem_status(problem), "detail",
+			 words, "request_id", request->id);
+	CHECK(tree != NULL);
 
 	for (size_t i = 0; faults != NULL && i < faults->count && i < FAULTS_MAX; i++)
 		json_array_append_new(items, json_pack("{s:s, s:s, s:s}", "pointer", faults->items[i].pointer,
@@ -197,6 +204,20 @@ enum problem problem_of_code(enum herald_code code)
 	unreached();
 }
 
+enum problem problem_of_health(const struct store_health *health)
+{
+	switch (health->trouble) {
+	case STORE_QUEUE_FULL:
+		return PROBLEM_overloaded;
+	case STORE_DISK_SHORT:
+		return PROBLEM_store_full;
+	case STORE_FINE:
+	case STORE_DEAD:
+		return PROBLEM_store_unavailable;
+	}
+	unreached();
+}
+
 const char *code_detail(enum herald_code code, const struct herald_error *err)
 {
 	if (code == HERALD_CONFLICT)
@@ -209,7 +230,11 @@ const char *code_detail(enum herald_code code, const struct herald_error *err)
 void answer_code(struct request *request, enum herald_code code, const struct herald_error *err)
 {
 	enum problem kind = problem_of_code(code);
+	struct store_health health;
 
+	store_health(request->store, &health);
+	if (problem_status(kind) == 503 && health.trouble == STORE_DISK_SHORT)
+		kind = PROBLEM_store_full;
 	if (problem_status(kind) == 503)
 		answer_retry_after(request, kind == PROBLEM_overloaded ? 2 : 5);
 	answer_problem(request, kind, "%s", code_detail(code, err));
@@ -256,6 +281,15 @@ bool request_page(struct request *request, uint32_t *ret_limit, const char **ret
 	*ret_limit = (uint32_t)number;
 	*ret_after = request_query(request, "after");
 	return true;
+}
+
+int64_t request_after_number(struct request *request)
+{
+	const char *after = request_query(request, "after");
+
+	if (strspn(after, "0123456789") != strlen(after) || strlen(after) > 18)
+		faults_add(&request->faults, "?after", "syntax", "is not a cursor of this list");
+	return strtoll(after, NULL, 10);
 }
 
 bool request_instant(struct request *request, const char *name, int64_t *ret_ms)

@@ -9,7 +9,7 @@ void audit_get(struct request *request)
 {
 	const char *after, *subject = request_query(request, "subject");
 	struct store_audit_row *rows;
-	int64_t since_ms = 0;
+	int64_t since_ms = 0, after_seq;
 	struct herald_error err;
 	char *end = NULL;
 	int64_t number = 0;
@@ -20,6 +20,7 @@ void audit_get(struct request *request)
 
 	request_page(request, &limit, &after);
 	request_instant(request, "since", &since_ms);
+	after_seq = request_after_number(request);
 	if (*subject != 0) {
 		number = strtoll(subject, &end, 10);
 		if (*end != 0)
@@ -29,8 +30,8 @@ void audit_get(struct request *request)
 	if (request_is_faulty(request))
 		return;
 	code = store_audit(intake_session(request->intake), request->tenant, since_ms,
-			   request_query(request, "actor"), number, strtoll(after, NULL, 10), limit,
-			   request->arena, &rows, &count, &err);
+			   request_query(request, "actor"), number, after_seq, limit, request->arena, &rows,
+			   &count, &err);
 	if (code != HERALD_OK) {
 		answer_code(request, code, &err);
 		return;

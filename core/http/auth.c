@@ -2,6 +2,7 @@
  *
  * A key is "key_<id>_<64 hex>": found by its id, compared by the hash of its secret in constant time; an
  * unknown id does the same work.  Only the id is ever written anywhere. */
+#include <netinet/in.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -92,6 +93,38 @@ static void admin_enters(struct request *request)
 	request->actor = "admin";
 }
 
+/* Who asks, as a number: an IPv4 address, or the network of an IPv6 one. */
+static int64_t peer_number(const struct request *request)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *peer = info ? info->client_addr : NULL;
+	int64_t number = 0;
+
+	if (peer != NULL && peer->sa_family == AF_INET)
+		number = (int64_t)((const struct sockaddr_in *)(const void *)peer)->sin_addr.s_addr;
+	else if (peer != NULL && peer->sa_family == AF_INET6)
+		memcpy(&number, &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr,
+		       sizeof(number));
+	return number;
+}
+
+/* A wrong key; once too often from one address, and it is told to wait.  Good keys from the same address
+ * pass, because a proxy's callers all share one. */
+static void refuse_guess(struct request *request)
+{
+	unsigned wait_s = 1;
+
+	if (rate_keeper_guess(request->thread->guesses, peer_number(request), request->now_ms, &wait_s)) {
+		answer_header(request, "WWW-Authenticate", "Bearer error=\"invalid_token\"");
+		answer_problem(request, PROBLEM_unknown_key, "this API key is not known here");
+		return;
+	}
+	answer_retry_after(request, wait_s);
+	answer_problem(request, PROBLEM_rate_limited,
+		       "too many unknown keys from this address; wait a while");
+}
+
 static void key_enters(struct request *request, const char *text)
 {
 	static const uint8_t nobody[32] = {0};
@@ -101,18 +134,23 @@ static void key_enters(struct request *request, const char *text)
 	uint8_t hash[32];
 	int64_t id = 0;
 	bool is_formed = strlen(text) == KEY_ID_CHARS + 1 + SECRET_CHARS && text[KEY_ID_CHARS] == '_';
-	bool is_known;
+	enum herald_code code = HERALD_NOT_FOUND;
 	unsigned wait_s = 1;
 
 	if (is_formed)
 		memcpy(head, text, KEY_ID_CHARS);
 	is_formed = is_formed && id_parse("key", head, &id);
-	is_known = is_formed &&
-		   store_key(intake_session(request->intake), id, request->arena, &row, &err) == HERALD_OK;
+	/* The same work for a key that cannot be: a look at the store, a hash, a comparison. */
+	code = store_key(intake_session(request->intake), is_formed ? id : 0, request->arena, &row, &err);
+	if (code != HERALD_OK && code != HERALD_NOT_FOUND) {
+		answer_code(request, code, &err);
+		return;
+	}
 	herald_sha256(is_formed ? text + KEY_ID_CHARS + 1 : text, is_formed ? SECRET_CHARS : strlen(text),
 		      hash);
-	if (CRYPTO_memcmp(hash, is_known ? row.secret_hash : nobody, sizeof(hash)) != 0 || !is_known) {
-		answer_problem(request, PROBLEM_unknown_key, "this API key is not known here");
+	if (CRYPTO_memcmp(hash, code == HERALD_OK ? row.secret_hash : nobody, sizeof(hash)) != 0 ||
+	    code != HERALD_OK) {
+		refuse_guess(request);
 		return;
 	}
 	if (row.expires_at_ms != 0 && row.expires_at_ms <= request->now_ms) {
@@ -127,6 +165,10 @@ static void key_enters(struct request *request, const char *text)
 	}
 	request->tenant = row.tenant;
 	request->tenant_name = store_tenant_name(request->store, row.tenant);
+	if (request->tenant_name == NULL) {
+		answer_problem(request, PROBLEM_tenant_disabled, "the key's tenant is not there any more");
+		return;
+	}
 	request->scopes = scopes_read(row.scopes);
 	request->actor = arena_text(request->arena, head);
 	if ((request->scopes & SCOPE_ADMIN) != 0)

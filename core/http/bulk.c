@@ -2,7 +2,8 @@
  *
  * Lines are taken in turns of at most LINES_PER_TURN, so that a bulk never keeps its thread's other requests
  * waiting; a bad line never stops the others; the answers come in the order of the lines, after the body has
- * been read. */
+ * been read.  A turn's memory ends with the turn, what was read is dropped, and when the answer is full the
+ * rest is told to come again: whatever is sent, a bulk takes a bounded part of the daemon. */
 #include <string.h>
 
 #include "base/json.h"
@@ -10,7 +11,11 @@
 #include "http/sending.h"
 #include "base/check.h"
 
-enum { LINES_PER_TURN = 50, BULK_ANSWER_BYTES_MAX = 64 * 1024 * 1024 };
+enum {
+	LINES_PER_TURN = 50,
+	BULK_ANSWER_BYTES_MAX = 16 * 1024 * 1024,
+	LINE_ANSWER_BYTES_MAX = 64 * 1024, /* of FAULTS_MAX faults with their words */
+};
 
 struct line {
 	struct sending sending;
@@ -24,10 +29,12 @@ struct line {
 
 struct bulk {
 	struct herald_builder out;
-	size_t taken;         /* bytes of the body */
+	struct arena *turn;   /* ends with the turn's answers */
+	size_t taken;         /* bytes of what is in the body's buffer */
 	unsigned long number; /* of the last line */
 	struct line *lines;   /* this turn's */
 	size_t line_count;
+	bool is_full; /* the answer is: the rest is not taken */
 };
 
 static void bulk_turn(struct request *request);
@@ -70,7 +77,7 @@ static bool take_line(struct request *request, struct bulk *bulk, struct herald_
 	return false;
 }
 
-static void begin_line(struct request *request, struct line *line, struct herald_text text)
+static void begin_line(struct request *request, struct bulk *bulk, struct line *line, struct herald_text text)
 {
 	static const enum problem troubles[] = {
 		[JSON_FINE] = PROBLEM_malformed_json,         [JSON_MALFORMED] = PROBLEM_malformed_json,
@@ -79,14 +86,13 @@ static void begin_line(struct request *request, struct line *line, struct herald
 	};
 	struct json_fault fault;
 
-	faults_init(&line->faults, request->arena);
+	faults_init(&line->faults, bulk->turn);
 	line->sending.faults = &line->faults;
 	if (text.size > BODY_BYTES_MAX) {
 		fail_line(request, line, PROBLEM_too_large, "a line has at most 262144 bytes", NULL);
 		return;
 	}
-	line->sending.body =
-		arena_bytes_copy(request->arena, text.data, text.size); /* the body's buffer moves */
+	line->sending.body = arena_bytes_copy(bulk->turn, text.data, text.size); /* the body's buffer moves */
 	line->tree = json_read(text.data, text.size, &fault);
 	if (line->tree == NULL)
 		fail_line(request, line, troubles[fault.trouble], fault.text, NULL);
@@ -96,7 +102,7 @@ static void begin_line(struct request *request, struct line *line, struct herald
 }
 
 /* One line each, {"line": 1, "id": ...} or {"line": 2, "problem": {...}}. */
-static void write_line(struct request *request, struct bulk *bulk, struct line *line)
+static void write_line(struct bulk *bulk, struct line *line)
 {
 	const struct store_op *op = &line->sending.call.accept.op;
 
@@ -107,7 +113,7 @@ static void write_line(struct request *request, struct bulk *bulk, struct line *
 		herald_add(&bulk->out, "}\n");
 	} else {
 		struct herald_text receipt =
-			op->ret_is_replay ? op->ret_replay : sending_receipt(request, &line->sending);
+			op->ret_is_replay ? op->ret_replay : sending_receipt(&line->sending);
 
 		herald_add_bytes(&bulk->out, receipt.data + 1, receipt.size - 2);
 		herald_add(&bulk->out, op->ret_is_replay ? ",\"replayed\":true}\n" : "}\n");
@@ -122,6 +128,8 @@ static void clear_turn(struct bulk *bulk)
 		json_decref(bulk->lines[i].problem);
 	}
 	bulk->line_count = 0;
+	bulk->lines = NULL;
+	arena_clear(bulk->turn);
 }
 
 static void bulk_end(struct request *request)
@@ -129,6 +137,7 @@ static void bulk_end(struct request *request)
 	struct bulk *bulk = request->state;
 
 	clear_turn(bulk);
+	arena_free(bulk->turn);
 	herald_builder_done(&bulk->out);
 }
 
@@ -188,9 +197,40 @@ static void lines_answered(struct request *request)
 		return;
 	}
 	for (size_t i = 0; i < bulk->line_count; i++)
-		write_line(request, bulk, &bulk->lines[i]);
+		write_line(bulk, &bulk->lines[i]);
 	clear_turn(bulk);
-	bulk_turn(request);
+	request_pause(request, 0, bulk_turn);
+}
+
+/* What was read is of no more use: only the beginning of a line may be left. */
+static void drop_taken(struct request *request, struct bulk *bulk)
+{
+	size_t left = request->body.size - bulk->taken;
+
+	if (bulk->taken == 0)
+		return;
+	memmove(request->body.data, request->body.data + bulk->taken, left);
+	request->body.size = left;
+	request->body.data[left] = 0;
+	bulk->taken = 0;
+}
+
+static bool has_room(const struct bulk *bulk)
+{
+	return BULK_ANSWER_BYTES_MAX - bulk->out.size >= (LINES_PER_TURN + 1) * LINE_ANSWER_BYTES_MAX;
+}
+
+/* The answer has no room for another turn: say from which line on nothing was taken, and read past the rest.
+ */
+static void refuse_rest(struct request *request, struct bulk *bulk)
+{
+	struct line line = {.number = bulk->number};
+
+	bulk->is_full = true;
+	fail_line(request, &line, PROBLEM_too_large,
+		  "the answer is full: nothing from this line on was read; send it in another call", NULL);
+	write_line(bulk, &line);
+	json_decref(line.problem);
 }
 
 /* A full turn's lines, or what is left at the end; else back to reading. */
@@ -199,19 +239,23 @@ static void bulk_turn(struct request *request)
 	struct bulk *bulk = request->state;
 	struct herald_text text;
 
-	bulk->lines = arena_array_of(request->arena, LINES_PER_TURN, struct line);
-	while (bulk->line_count < LINES_PER_TURN && take_line(request, bulk, &text)) {
+	bulk->lines = arena_array_of(bulk->turn, LINES_PER_TURN, struct line);
+	if (!bulk->is_full && !has_room(bulk) && take_line(request, bulk, &text))
+		refuse_rest(request, bulk);
+	while (!bulk->is_full && bulk->line_count < LINES_PER_TURN && take_line(request, bulk, &text)) {
 		struct line *line = &bulk->lines[bulk->line_count++];
 
 		line->number = bulk->number;
-		begin_line(request, line, text);
-	}
-	if (bulk->line_count == 0 && request->has_whole_body) {
-		answer_text(request, 200, "application/x-ndjson", text_of(bulk->out.data, bulk->out.size));
-		return;
+		begin_line(request, bulk, line, text);
 	}
 	if (bulk->line_count == 0) {
-		request->wants_body = true;
+		bulk->taken = bulk->is_full ? request->body.size : bulk->taken;
+		drop_taken(request, bulk);
+		request->wants_body = !request->has_whole_body;
+		CHECK(bulk->out.code == HERALD_OK);
+		if (request->has_whole_body)
+			answer_text(request, 200, "application/x-ndjson",
+				    text_of(bulk->out.data, bulk->out.size));
 		return;
 	}
 	request->next = promise_lines;
@@ -227,6 +271,7 @@ void bulk_post(struct request *request)
 		struct bulk *bulk = arena_new_of(request->arena, struct bulk);
 
 		herald_builder_init(&bulk->out, BULK_ANSWER_BYTES_MAX);
+		bulk->turn = arena_new();
 		request->state = bulk;
 		request->cleanup = bulk_end;
 	}

@@ -7,9 +7,13 @@
 #include "model/field.h"
 #include "base/check.h"
 
+enum { PATCH_TRIES_MAX = 3 };
+
 struct deciding {
 	struct store_put_category put;
 	json_t *body;
+	int64_t read_version; /* of a PATCH: what it was made of; else -1 */
+	int tries;
 };
 
 static json_t *view_category(const struct store_category *row)
@@ -34,7 +38,9 @@ static bool category_read(struct request *request, struct store_category *ret_ro
 
 	if (code == HERALD_OK)
 		return true;
-	if (code == HERALD_NOT_FOUND)
+	if (code == HERALD_NOT_FOUND && request->must_exist)
+		answer_problem(request, PROBLEM_changed_meanwhile, "there is no such category (any more)");
+	else if (code == HERALD_NOT_FOUND)
 		answer_problem(request, PROBLEM_not_found, "there is no such category");
 	else
 		answer_code(request, code, &err);
@@ -76,11 +82,19 @@ void categories_get(struct request *request)
 	answer_page(request, items, next);
 }
 
+static void patch(struct request *request);
+
 static void decided(struct request *request)
 {
 	struct deciding *deciding = request->state;
 	struct store_put_category *put = &deciding->put;
 
+	/* A PATCH that names no version is of whatever version there is: then of the new one. */
+	if (put->op.code == HERALD_CONFLICT && request->if_match < 0 && deciding->read_version >= 0 &&
+	    ++deciding->tries < PATCH_TRIES_MAX) {
+		patch(request);
+		return;
+	}
 	if (put->op.code == HERALD_CONFLICT) {
 		answer_problem(request, PROBLEM_changed_meanwhile,
 			       "the category was changed meanwhile; read it again");
@@ -111,13 +125,12 @@ static void deciding_end(struct request *request)
 /* Takes body; NULL: delete. */
 static void decide(struct request *request, json_t *body, const char *verb)
 {
-	struct deciding *deciding = arena_new_of(request->arena, struct deciding);
+	struct deciding *deciding = request->state;
 	struct herald_builder builder;
 	struct category category;
 
+	json_decref(deciding->body);
 	deciding->body = body;
-	request->state = deciding;
-	request->cleanup = deciding_end;
 	if (!name_is_category(request->params[0]))
 		faults_add(&request->faults, "/name", "syntax",
 			   "is not a category's name: a-z, then a-z 0-9 . _ -, at most 64");
@@ -137,29 +150,52 @@ static void decide(struct request *request, json_t *body, const char *verb)
 	deciding->put.op.audit =
 		(struct store_audit){.verb = verb, .payload = body ? deciding->put.body.data : "{}"};
 	deciding->put.name = request->params[0];
-	deciding->put.if_version = request->if_match;
+	deciding->put.if_version = request->if_match >= 0 ? request->if_match : deciding->read_version;
 	deciding->put.is_delete = body == NULL;
 	request_submit(request, &deciding->put.op, decided);
 }
 
+static void deciding_begin(struct request *request)
+{
+	struct deciding *deciding = arena_new_of(request->arena, struct deciding);
+
+	deciding->read_version = -1;
+	request->state = deciding;
+	request->cleanup = deciding_end;
+}
+
 void category_put(struct request *request)
 {
+	struct store_category row;
+
+	deciding_begin(request);
+	if (request->must_exist && !category_read(request, &row))
+		return; /* If-Match: * */
 	decide(request, json_incref(request->tree), "category.put");
 }
 
-void category_patch(struct request *request)
+static void patch(struct request *request)
 {
+	struct deciding *deciding = request->state;
 	struct store_category row;
 	json_t *now;
 
 	if (!category_read(request, &row))
 		return;
+	deciding->read_version = row.version;
 	now = view_category(&row);
 	decide(request, merge_patch(now, request->tree), "category.put");
 	json_decref(now);
 }
 
+void category_patch(struct request *request)
+{
+	deciding_begin(request);
+	patch(request);
+}
+
 void category_delete(struct request *request)
 {
+	deciding_begin(request);
 	decide(request, NULL, "category.delete");
 }

@@ -20,7 +20,7 @@ struct trial {
 	struct herald_text body;
 	const char *kind;
 	int32_t channel;
-	int64_t waits_until_ms;
+	int64_t waits_until_mono_ms;
 };
 
 static void look(struct request *request);
@@ -50,7 +50,8 @@ static void look(struct request *request)
 		answer_code(request, code, &err);
 		return;
 	}
-	if (!is_told(&row, count) && clock_wall_ms() < trial->waits_until_ms) {
+	if (!is_told(&row, count) && clock_mono_ms() < trial->waits_until_mono_ms &&
+	    !request_is_last(request)) {
 		request_pause(request, OUTCOME_LOOK_MS, look);
 		return;
 	}
@@ -68,7 +69,7 @@ static void accepted(struct request *request)
 
 	if (answer_op_trouble(request, &trial->accept.op))
 		return;
-	trial->waits_until_ms = clock_wall_ms() + OUTCOME_WAIT_MS_MAX;
+	trial->waits_until_mono_ms = clock_mono_ms() + OUTCOME_WAIT_MS_MAX;
 	look(request);
 }
 

@@ -24,6 +24,18 @@ struct filter_words {
 	const char *state, *channel, *recipient, *reason;
 };
 
+/* By its name, also one that is not configured any more; -1: there never was one.  Asking makes none. */
+static int32_t channel_of(struct request *request, const char *name)
+{
+	for (int32_t number = 0; number < CHANNELS_MAX; number++) {
+		const char *known = store_channel_name(request->store, number);
+
+		if (known != NULL && strcmp(known, name) == 0)
+			return number;
+	}
+	return -1;
+}
+
 static void filter_read(struct request *request, const struct filter_words *words, const char *mark,
 			struct store_filter *ret_filter)
 {
@@ -38,9 +50,7 @@ static void filter_read(struct request *request, const struct filter_words *word
 		faults_add(&request->faults, pointer, "range", "is not a reason");
 	snprintf(pointer, sizeof(pointer), "%schannel", mark);
 	if (*words->channel != 0) {
-		ret_filter->channel = name_is_channel(words->channel)
-					      ? store_channel_number(request->store, words->channel)
-					      : -1;
+		ret_filter->channel = channel_of(request, words->channel);
 		if (ret_filter->channel < 0)
 			faults_add_as(&request->faults, "unknown_channel", pointer, "unknown",
 				      "there is no such channel");

@@ -22,7 +22,7 @@ void readyz_get(struct request *request)
 		answer_problem(request, PROBLEM_draining, "the daemon is going down");
 	} else if (!health.is_taking_work) {
 		answer_retry_after(request, 5);
-		answer_problem(request, PROBLEM_store_unavailable, "no new work is taken: %s", health.why);
+		answer_problem(request, problem_of_health(&health), "no new work is taken: %s", health.why);
 	} else {
 		answer_tree(request, 200,
 			    json_pack("{s:s, s:I, s:I}", "status", "ready", "writer_waiting",

@@ -74,6 +74,7 @@ void notification_get(struct request *request)
 
 struct moment {
 	int64_t at_ms;
+	size_t order; /* of what happened within one millisecond no more is known */
 	json_t *entry;
 };
 
@@ -91,7 +92,9 @@ static void add_moment(struct timeline *timeline, int64_t at_ms, const char *wha
 
 	if (*delivery != 0)
 		json_object_set_new(entry, "delivery", json_string(delivery));
-	timeline->moments[timeline->count++] = (struct moment){.at_ms = at_ms, .entry = entry};
+	timeline->moments[timeline->count] =
+		(struct moment){.at_ms = at_ms, .order = timeline->count, .entry = entry};
+	timeline->count++;
 }
 
 static const struct store_delivery_row *delivery_of(const struct story *story, uint32_t n)
@@ -109,32 +112,36 @@ static void add_attempt(struct timeline *timeline, const struct story *story,
 	const struct store_delivery_row *delivery = delivery_of(story, attempt->n);
 	const char *channel =
 		delivery ? store_channel_name(timeline->request->store, delivery->channel) : NULL;
-	char id[DELIVERY_TEXT_SIZE], words[640];
+	struct arena *arena = timeline->request->arena;
+	char id[DELIVERY_TEXT_SIZE];
 
 	id_delivery_text(story->id, attempt->n, id);
-	snprintf(words, sizeof(words), "attempt %u goes to channel %s", attempt->attempt,
-		 channel ? channel : "?");
-	add_moment(timeline, attempt->started_at_ms, "attempt", "dispatcher", id, words);
+	add_moment(timeline, attempt->started_at_ms, "attempt", "dispatcher", id,
+		   arena_printf(arena, "attempt %u goes to channel %s", attempt->attempt,
+				channel ? channel : "?"));
 	if (attempt->ended_at_ms == 0)
 		return;
-	snprintf(words, sizeof(words), "%s%s%s%s%s",
-		 attempt->verdict <= HERALD_MISCONFIGURED
-			 ? verdict_name((enum herald_verdict)attempt->verdict)
-			 : "none",
-		 *attempt->status ? " " : "", attempt->status, *attempt->text ? ": " : "", attempt->text);
-	add_moment(timeline, attempt->ended_at_ms, "answer", channel ? channel : "channel", id, words);
+	add_moment(timeline, attempt->ended_at_ms, "answer", channel ? channel : "channel", id,
+		   arena_printf(arena, "%s%s%s%s%s",
+				attempt->verdict <= HERALD_MISCONFIGURED
+					? verdict_name((enum herald_verdict)attempt->verdict)
+					: "none",
+				*attempt->status ? " " : "", attempt->status, *attempt->text ? ": " : "",
+				attempt->text));
 }
 
 static int earlier(const void *left, const void *right)
 {
-	int64_t a = ((const struct moment *)left)->at_ms, b = ((const struct moment *)right)->at_ms;
+	const struct moment *a = left, *b = right;
 
-	return (a > b) - (a < b);
+	if (a->at_ms != b->at_ms)
+		return a->at_ms > b->at_ms ? 1 : -1;
+	return (a->order > b->order) - (a->order < b->order);
 }
 
 static void fill_timeline(struct timeline *timeline, const struct story *story)
 {
-	char words[640], id[DELIVERY_TEXT_SIZE];
+	char words[256], id[DELIVERY_TEXT_SIZE];
 
 	snprintf(words, sizeof(words), "accepted for %u %s: %zu %s, %zu %s left out", story->row.recipients,
 		 story->row.recipients == 1 ? "recipient" : "recipients", story->delivery_count,
@@ -144,10 +151,10 @@ static void fill_timeline(struct timeline *timeline, const struct story *story)
 	for (size_t i = 0; i < story->left_out_count; i++) {
 		const struct store_left_out_row *out = &story->left_out[i];
 
-		snprintf(words, sizeof(words), "%s by %s was left out: %s",
-			 *out->recipient_id ? out->recipient_id : "the address",
-			 *out->channel ? out->channel : "any channel", out->detail);
-		add_moment(timeline, story->row.accepted_at_ms, "left_out", "planner", "", words);
+		add_moment(timeline, story->row.accepted_at_ms, "left_out", "planner", "",
+			   arena_printf(timeline->request->arena, "%s by %s was left out: %s",
+					*out->recipient_id ? out->recipient_id : "the address",
+					*out->channel ? out->channel : "any channel", out->detail));
 	}
 	for (size_t i = 0; i < story->attempt_count; i++)
 		add_attempt(timeline, story, &story->attempts[i]);
@@ -156,8 +163,8 @@ static void fill_timeline(struct timeline *timeline, const struct story *story)
 
 		id_delivery_text(row->notification, row->n, id);
 		snprintf(words, sizeof(words), "is now %s%s%s", delivery_state_name(row->state),
-			 row->reason != REASON_none ? ": " : "",
-			 row->reason != REASON_none ? reason_words(row->reason) : "");
+			 row->reason == REASON_none ? "" : ": ",
+			 row->reason == REASON_none ? "" : reason_words(row->reason));
 		add_moment(timeline, row->changed_at_ms, delivery_state_name(row->state), "dispatcher", id,
 			   words);
 	}
@@ -177,8 +184,6 @@ void timeline_get(struct request *request)
 		request->arena, 1 + story.left_out_count + 2 * story.attempt_count + story.delivery_count,
 		struct moment);
 	fill_timeline(&timeline, &story);
-	/* Equal instants keep the order in which they were added: glibc's qsort is a merge sort here, and the
-	 * order of what happened within one millisecond is not known better. */
 	qsort(timeline.moments, timeline.count, sizeof(*timeline.moments), earlier);
 	for (size_t i = 0; i < timeline.count; i++)
 		json_array_append_new(items, timeline.moments[i].entry);

@@ -144,8 +144,9 @@ static bool key_parse(struct request *request, struct keying *keying)
 	field_instant(&reader, "expires_at", &keying->put.expires_at_ms);
 	if (field_text(&reader, "rate", 16, &rate))
 		keying->put.rate_per_s = rate_parse(request, rate);
-	if (field_required(&reader, "scopes"))
-		field_texts(&reader, "scopes", 7, 16, scope_is_good, &scopes, &count);
+	if (field_required(&reader, "scopes") &&
+	    field_texts(&reader, "scopes", 7, 16, scope_is_good, &scopes, &count) && count == 0)
+		faults_add(&request->faults, "/scopes", "range", "needs at least one scope");
 	if (faults_any(&request->faults))
 		return false;
 	herald_builder_init(&builder, 256);

@@ -60,7 +60,7 @@ static void accepted(struct request *request)
 	if (sending_answered(request, sending))
 		send_planned(request);
 	else if (!answer_op_trouble(request, &sending->call.accept.op))
-		answer_text(request, 202, "application/json", sending_receipt(request, sending));
+		answer_text(request, 202, "application/json", sending_receipt(sending));
 }
 
 void notifications_post(struct request *request)

@@ -9,9 +9,13 @@
 #include "model/field.h"
 #include "base/check.h"
 
+enum { PATCH_TRIES_MAX = 3 };
+
 struct choosing {
 	struct store_put_preference put;
-	json_t *body; /* as it will be stored */
+	json_t *body;         /* as it will be stored */
+	int64_t read_version; /* of a PATCH: what it was made of; else -1 */
+	int tries;
 };
 
 /* NULL: it has answered. */
@@ -108,11 +112,20 @@ void preference_get(struct request *request)
 	answer_tree(request, 200, view_preference(row));
 }
 
+static void patch(struct request *request);
+
 static void chosen(struct request *request)
 {
 	struct choosing *choosing = request->state;
 	struct store_put_preference *put = &choosing->put;
 
+	/* A PATCH that names no version is of whatever version there is: then of the new one, so that two
+	 * choices made at once are both kept. */
+	if (put->op.code == HERALD_CONFLICT && request->if_match < 0 && choosing->read_version >= 0 &&
+	    ++choosing->tries < PATCH_TRIES_MAX) {
+		patch(request);
+		return;
+	}
 	if (put->op.code == HERALD_CONFLICT) {
 		answer_problem(request, PROBLEM_changed_meanwhile,
 			       "the preferences were changed meanwhile; read them again");
@@ -137,13 +150,12 @@ static void choosing_end(struct request *request)
 /* Takes body. */
 static void choose(struct request *request, json_t *body)
 {
-	struct choosing *choosing = arena_new_of(request->arena, struct choosing);
+	struct choosing *choosing = request->state;
 	struct herald_builder builder;
 	struct preference preference;
 
+	json_decref(choosing->body);
 	choosing->body = body;
-	request->state = choosing;
-	request->cleanup = choosing_end;
 	preference_parse(body, &preference, &request->faults);
 	if (request_is_faulty(request))
 		return;
@@ -162,26 +174,44 @@ static void choose(struct request *request, json_t *body)
 	choosing->put.op.audit =
 		(struct store_audit){.verb = "preference.put", .payload = choosing->put.body.data};
 	choosing->put.recipient = request->params[0];
-	choosing->put.if_version = request->if_match;
+	choosing->put.if_version = request->if_match >= 0 ? request->if_match : choosing->read_version;
 	request_submit(request, &choosing->put.op, chosen);
+}
+
+static void choosing_begin(struct request *request)
+{
+	struct choosing *choosing = arena_new_of(request->arena, struct choosing);
+
+	choosing->read_version = -1;
+	request->state = choosing;
+	request->cleanup = choosing_end;
 }
 
 void preference_put(struct request *request)
 {
+	choosing_begin(request);
 	choose(request, json_incref(request->tree));
 }
 
-void preference_patch(struct request *request)
+static void patch(struct request *request)
 {
+	struct choosing *choosing = request->state;
 	const struct store_recipient *row = person_read(request);
 	json_t *now;
 
 	if (row == NULL)
 		return;
+	choosing->read_version = row->preference_version;
 	now = view_preference(row);
 	json_object_del(now, "version");
 	choose(request, merge_patch(now, request->tree));
 	json_decref(now);
+}
+
+void preference_patch(struct request *request)
+{
+	choosing_begin(request);
+	patch(request);
 }
 
 /* Every change that the audit kept, newest first. */
@@ -190,6 +220,7 @@ void preference_history_get(struct request *request)
 	const struct store_recipient *row = person_read(request);
 	struct store_audit_row *rows;
 	struct herald_error err;
+	int64_t after_seq;
 	const char *after;
 	uint32_t limit = 0;
 	json_t *items;
@@ -199,10 +230,11 @@ void preference_history_get(struct request *request)
 	if (row == NULL)
 		return;
 	request_page(request, &limit, &after);
+	after_seq = request_after_number(request);
 	if (request_is_faulty(request))
 		return;
-	code = store_audit(intake_session(request->intake), request->tenant, 0, "", row->row,
-			   strtoll(after, NULL, 10), limit, request->arena, &rows, &count, &err);
+	code = store_audit(intake_session(request->intake), request->tenant, 0, "", row->row, after_seq,
+			   limit, request->arena, &rows, &count, &err);
 	if (code != HERALD_OK) {
 		answer_code(request, code, &err);
 		return;

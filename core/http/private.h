@@ -22,6 +22,21 @@ void rate_keeper_free(struct rate_keeper *keeper);
 /* False: over its rate; *ret_wait_s says for how long. */
 bool rate_keeper_take(struct rate_keeper *keeper, int64_t key, uint32_t rate_per_s, int64_t now_ms,
 		      unsigned *ret_wait_s);
+/* A key that was wrong came from this address: false when that was once too often. */
+enum { GUESSES_PER_MINUTE = 10 };
+bool rate_keeper_guess(struct rate_keeper *keeper, int64_t from, int64_t now_ms, unsigned *ret_wait_s);
+
+struct patience; /* patience.c: until when a connection may take its time */
+
+struct patience *patience_begin(struct api_thread *thread, int socket);
+void patience_end(struct patience *patience);
+void patience_for_head(struct patience *patience);              /* its first line is there */
+void patience_for_next(struct patience *patience, int idle_ms); /* answered: it may rest, then ask again */
+void patience_for_bytes(struct patience *patience);             /* a body begins, or goes on */
+void patience_came(struct patience *patience, size_t bytes);
+void patience_for_reader(struct patience *patience, int idle_ms, size_t bytes); /* an answer of so many */
+void patience_stop(struct patience *patience);                                  /* we are at work */
+void patience_sweep(struct api_thread *thread); /* end whoever is too slow; looks twice a second */
 
 struct api_thread {
 	struct http *http;
@@ -29,11 +44,15 @@ struct api_thread {
 	pthread_t thread;
 	struct MHD_Daemon
 		*daemons[DAEMONS_PER_THREAD_MAX]; /* [0] TCP, [1] admin socket (first thread only) */
+	int listeners[DAEMONS_PER_THREAD_MAX];    /* taken back from the daemons when it is to end, else -1 */
 	int epoll;
+	struct patience *connections;
+	int64_t swept_mono_ms, ends_mono_ms; /* ends: 0 until it is to end */
+	size_t open, suspended;              /* requests that have not ended; that wait for somebody */
 	struct queue *completions;
 	struct request *sleepers;
 	struct intake *intake;
-	struct rate_keeper *rates;
+	struct rate_keeper *rates, *guesses;
 	struct address_cache *addresses;
 };
 
@@ -55,8 +74,9 @@ struct request *request_begin(struct api_thread *thread, struct MHD_Connection *
 void request_end(struct request *request);
 enum MHD_Result request_arrived(struct request *request, const char *method, const char *version,
 				const char *data, size_t *size);
-void request_woken(struct request *request);               /* its questions are answered: run next */
-void request_refuse_if_malformed(struct request *request); /* heads.c: what the library lets through */
+void request_woken(struct request *request); /* its questions are answered: run next */
+/* heads.c: what the library lets through */
+void request_refuse_if_malformed(struct request *request, const char *version);
 
 /* router.c */
 extern const struct route routes[];

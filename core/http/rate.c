@@ -1,5 +1,7 @@
-/* Requests per key and second: a token bucket per key.  Each API thread keeps its own share, so nothing is
- * shared; a caller whose connections all land on one thread gets that thread's share, which is the price. */
+/* Requests per key and second, and guesses per address: a token bucket for each.
+ *
+ * Each API thread keeps its own share, so nothing is shared; a caller whose connections all land on one
+ * thread gets that thread's share, which is the price. */
 #include "base/map.h"
 #include "http/private.h"
 #include "base/check.h"
@@ -12,17 +14,18 @@ struct bucket {
 };
 
 struct rate_keeper {
-	struct arena *arena;
+	struct arena *own, *arena; /* of this struct; of the buckets */
 	struct map *buckets;
 	unsigned share;
 };
 
 struct rate_keeper *rate_keeper_new(unsigned share)
 {
-	struct arena *arena = arena_new();
-	struct rate_keeper *keeper = arena_new_of(arena, struct rate_keeper);
+	struct arena *own = arena_new();
+	struct rate_keeper *keeper = arena_new_of(own, struct rate_keeper);
 
-	*keeper = (struct rate_keeper){.arena = arena, .buckets = map_new(), .share = share};
+	*keeper =
+		(struct rate_keeper){.own = own, .arena = arena_new(), .buckets = map_new(), .share = share};
 	return keeper;
 }
 
@@ -32,20 +35,25 @@ void rate_keeper_free(struct rate_keeper *keeper)
 		return;
 	map_free(keeper->buckets);
 	arena_free(keeper->arena);
+	arena_free(keeper->own);
 }
 
-bool rate_keeper_take(struct rate_keeper *keeper, int64_t key, uint32_t rate_per_s, int64_t now_ms,
-		      unsigned *ret_wait_s)
+/* Addresses are chosen by whoever asks, so their number is bounded: past it everybody begins anew. */
+static void forget_all(struct rate_keeper *keeper)
+{
+	map_free(keeper->buckets);
+	keeper->buckets = map_new();
+	arena_clear(keeper->arena);
+}
+
+static bool take(struct rate_keeper *keeper, int64_t key, double rate, double most, int64_t now_ms,
+		 unsigned *ret_wait_s)
 {
 	struct bucket *bucket = map_get(keeper->buckets, key);
-	double rate = (double)rate_per_s / keeper->share, most = rate < 1 ? 1 : rate;
 
-	if (rate_per_s == 0)
-		return true;
 	if (bucket == NULL) {
-		/* Keys are made by admins: their number is bounded; past it nobody is held back. */
 		if (map_count(keeper->buckets) >= BUCKETS_MAX)
-			return true;
+			forget_all(keeper);
 		bucket = arena_new_of(keeper->arena, struct bucket);
 		*bucket = (struct bucket){.tokens = most, .at_ms = now_ms};
 		map_put(keeper->buckets, key, bucket);
@@ -61,4 +69,17 @@ bool rate_keeper_take(struct rate_keeper *keeper, int64_t key, uint32_t rate_per
 	}
 	bucket->tokens -= 1;
 	return true;
+}
+
+bool rate_keeper_take(struct rate_keeper *keeper, int64_t key, uint32_t rate_per_s, int64_t now_ms,
+		      unsigned *ret_wait_s)
+{
+	double rate = (double)rate_per_s / keeper->share;
+
+	return rate_per_s == 0 || take(keeper, key, rate, rate < 1 ? 1 : rate, now_ms, ret_wait_s);
+}
+
+bool rate_keeper_guess(struct rate_keeper *keeper, int64_t from, int64_t now_ms, unsigned *ret_wait_s)
+{
+	return take(keeper, from, (double)GUESSES_PER_MINUTE / 60, GUESSES_PER_MINUTE, now_ms, ret_wait_s);
 }

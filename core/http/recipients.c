@@ -9,10 +9,14 @@
 #include "model/field.h"
 #include "base/check.h"
 
+enum { PATCH_TRIES_MAX = 3 };
+
 struct writing {
 	struct store_put_recipient put;
 	struct recipient recipient;
-	json_t *merged; /* of a PATCH */
+	json_t *merged;       /* of a PATCH */
+	int64_t read_version; /* of a PATCH: what it was made of; else -1 */
+	int tries;
 	struct address_question *questions;
 };
 
@@ -58,6 +62,8 @@ static const struct store_recipient *recipient_read(struct request *request)
 			    request->arena, &rows, &err);
 	if (code != HERALD_OK)
 		answer_code(request, code, &err);
+	else if (!rows[0].is_known && request->must_exist)
+		answer_problem(request, PROBLEM_changed_meanwhile, "there is no such recipient (any more)");
 	else if (!rows[0].is_known)
 		answer_problem(request, PROBLEM_not_found, "there is no such recipient");
 	else
@@ -105,12 +111,20 @@ static void writing_end(struct request *request)
 	json_decref(((struct writing *)request->state)->merged);
 }
 
+static void patch(struct request *request);
+
 static void written(struct request *request)
 {
 	struct writing *writing = request->state;
 	struct store_put_recipient *put = &writing->put;
 	const struct store_recipient *row;
 
+	/* A PATCH that names no version is of whatever version there is: then of the new one. */
+	if (put->op.code == HERALD_CONFLICT && request->if_match < 0 && writing->read_version >= 0 &&
+	    ++writing->tries < PATCH_TRIES_MAX) {
+		patch(request);
+		return;
+	}
 	if (put->op.code == HERALD_CONFLICT) {
 		answer_problem(request, PROBLEM_changed_meanwhile,
 			       "the recipient was changed meanwhile; read it again");
@@ -142,7 +156,7 @@ static void submit(struct request *request, const char *verb)
 	/* The chain keeps that and when, not what: names and addresses stay where erasure finds them. */
 	writing->put.op.audit = (struct store_audit){.verb = verb, .payload = "{}"};
 	writing->put.id = request->params[0];
-	writing->put.if_version = request->if_match;
+	writing->put.if_version = request->if_match >= 0 ? request->if_match : writing->read_version;
 	request_submit(request, &writing->put.op, written);
 }
 
@@ -211,6 +225,7 @@ static struct writing *writing_begin(struct request *request)
 {
 	struct writing *writing = arena_new_of(request->arena, struct writing);
 
+	writing->read_version = -1;
 	request->state = writing;
 	request->cleanup = writing_end;
 	if (name_is_recipient(request->params[0]))
@@ -222,22 +237,33 @@ static struct writing *writing_begin(struct request *request)
 
 void recipient_put(struct request *request)
 {
-	if (writing_begin(request) != NULL)
-		write_body(request, request->tree);
+	if (writing_begin(request) == NULL)
+		return;
+	if (request->must_exist && recipient_read(request) == NULL)
+		return; /* If-Match: * */
+	write_body(request, request->tree);
 }
 
-void recipient_patch(struct request *request)
+static void patch(struct request *request)
 {
-	struct writing *writing = writing_begin(request);
-	const struct store_recipient *row = writing ? recipient_read(request) : NULL;
+	struct writing *writing = request->state;
+	const struct store_recipient *row = recipient_read(request);
 	json_t *now;
 
 	if (row == NULL)
 		return;
 	now = view_recipient(row);
+	json_decref(writing->merged);
 	writing->merged = merge_patch(now, request->tree);
 	json_decref(now);
+	writing->read_version = row->version;
 	write_body(request, writing->merged);
+}
+
+void recipient_patch(struct request *request)
+{
+	if (writing_begin(request) != NULL)
+		patch(request);
 }
 
 void recipient_delete(struct request *request)

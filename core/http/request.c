@@ -4,10 +4,11 @@
  * A refusal is answered without reading the body, and the connection is then closed. */
 #include "http/request.h"
 
+#include <openssl/rand.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/id.h"
@@ -40,7 +41,10 @@ struct request *request_begin(struct api_thread *thread, struct MHD_Connection *
 	request->is_admin_socket =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON)->daemon == thread->daemons[1];
 	request->now_ms = clock_wall_ms();
-	request->began_mono_us = clock_mono_ms() * 1000;
+	request->began_mono_us = clock_mono_us();
+	request->patience =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	patience_for_head(request->patience);
 	request->if_match = -1;
 	request->traceparent = request->idempotency_key = request->actor = request->tenant_name = "";
 	request->content_type = "application/json";
@@ -49,6 +53,7 @@ struct request *request_begin(struct api_thread *thread, struct MHD_Connection *
 	faults_init(&request->faults, arena);
 	herald_builder_init(&request->body, BODY_BYTES_MAX);
 	atomic_fetch_add(&http->busy, 1);
+	thread->open++;
 	return request;
 }
 
@@ -68,15 +73,65 @@ void request_end(struct request *request)
 		snprintf(status, sizeof(status), "%u", request->status);
 		metric_add(METRIC_http_requests, METRIC_LABELS(route, status), 1);
 		metric_observe(METRIC_http_seconds, METRIC_LABELS(route),
-			       (double)(clock_mono_ms() * 1000 - request->began_mono_us) / 1e6);
+			       (double)(clock_mono_us() - request->began_mono_us) / 1e6);
 	}
 	json_decref(request->tree);
 	herald_builder_done(&request->body);
 	atomic_fetch_sub(&http->busy, 1);
+	request->thread->open--;
+	patience_for_next(request->patience, (int)request->config->server.idle_timeout.ms);
 	arena_free(request->arena);
 }
 
 /* --- before the body --- */
+
+/* "12" with its quotes, as we gave it; anything else was never ours. */
+static bool etag_read(const char *text, int64_t *ret_version)
+{
+	size_t digits = *text == '"' ? strspn(text + 1, "0123456789") : 0;
+
+	if (digits == 0 || digits > 18 || strcmp(text + 1 + digits, "\"") != 0)
+		return false;
+	*ret_version = strtoll(text + 1, NULL, 10);
+	return true;
+}
+
+/* W3C trace context: "00-<32 hex>-<16 hex>-<2 hex>", neither id all zeros. */
+static bool trace_is_good(const char *text)
+{
+	static const char form[] = "00-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
+	size_t size = strlen(text);
+
+	if (size != sizeof(form) - 1)
+		return false;
+	for (size_t i = 0; i < size; i++) {
+		if (form[i] == 'h' ? strchr("0123456789abcdef", text[i]) == NULL : text[i] != form[i])
+			return false;
+	}
+	return strspn(text + 3, "0") < 32 && strspn(text + 36, "0") < 16;
+}
+
+/* The caller's, or one that begins here. */
+static const char *trace_of(struct request *request, const char *given)
+{
+	struct herald_builder builder;
+	uint8_t ids[24];
+	const char *text;
+
+	if (trace_is_good(given))
+		return arena_text(request->arena, given);
+	if ((request->route->flags & ROUTE_NEW_WORK) == 0 || RAND_bytes(ids, sizeof(ids)) != 1)
+		return "";
+	herald_builder_init(&builder, 64);
+	herald_add(&builder, "00-");
+	herald_add_hex(&builder, ids, 16);
+	herald_add(&builder, "-");
+	herald_add_hex(&builder, ids + 16, 8);
+	herald_add(&builder, "-01");
+	text = arena_text(request->arena, builder.data);
+	herald_builder_done(&builder);
+	return text;
+}
 
 static void read_heads(struct request *request)
 {
@@ -101,29 +156,57 @@ static void read_heads(struct request *request)
 		}
 		request->idempotency_key = arena_bytes_copy(request->arena, key, size).data;
 	}
-	if (*match != 0 && strcmp(match, "*") != 0) {
-		char *end;
+	request->must_exist = strcmp(match, "*") == 0;
+	if (*match != 0 && !request->must_exist && !etag_read(match, &request->if_match))
+		answer_problem(request, PROBLEM_changed_meanwhile,
+			       "If-Match must be the ETag of an earlier answer, or *");
+	request->traceparent = trace_of(request, traceparent);
+}
 
-		match += *match == '"';
-		request->if_match = strtoll(match, &end, 10);
-		if (end == match || (*end != 0 && *end != '"') || request->if_match < 0)
-			answer_problem(request, PROBLEM_changed_meanwhile,
-				       "If-Match must be the ETag of an earlier answer");
-	}
-	if (strlen(traceparent) == 55)
-		request->traceparent = arena_text(request->arena, traceparent);
+static bool type_is_good(const char *type, bool is_bulk)
+{
+	size_t size = strcspn(type, "; \t");
+
+	if (is_bulk)
+		return size == 20 && strncasecmp(type, "application/x-ndjson", size) == 0;
+	return (size == 16 && strncasecmp(type, "application/json", size) == 0) ||
+	       (size > 17 && strncasecmp(type, "application/", 12) == 0 &&
+		strncasecmp(type + size - 5, "+json", 5) == 0);
+}
+
+static bool charset_is_good(const char *type)
+{
+	const char *charset = strcasestr(type, "charset=");
+
+	if (charset == NULL)
+		return true;
+	charset += 8;
+	charset += *charset == '"';
+	return strncasecmp(charset, "utf-8", 5) == 0 && strchr("; \t\"", charset[5]) != NULL;
+}
+
+/* Would the caller read what this route answers?  Problems are for everybody. */
+static void check_accept(struct request *request)
+{
+	const char *accept = header(request, "Accept");
+	const char *type = (request->route->flags & ROUTE_BULK) != 0   ? "application/x-ndjson"
+			   : (request->route->flags & ROUTE_TEXT) != 0 ? "text/plain"
+								       : "application/json";
+	const char *any = strncmp(type, "text", 4) == 0 ? "text/*" : "application/*";
+
+	if (*accept != 0 && strstr(accept, "*/*") == NULL && strcasestr(accept, any) == NULL &&
+	    strcasestr(accept, type) == NULL)
+		answer_problem(request, PROBLEM_not_acceptable, "this answers %s; Accept must allow that",
+			       type);
 }
 
 static void check_media(struct request *request)
 {
 	const char *type = header(request, "Content-Type"), *encoding = header(request, "Content-Encoding");
-	const char *length = header(request, "Content-Length"), *charset = strcasestr(type, "charset=");
+	const char *length = header(request, "Content-Length");
 	unsigned flags = request->route->flags;
-	size_t size = strcspn(type, "; ");
 	bool has_body = strtoull(length, NULL, 10) > 0 || *header(request, "Transfer-Encoding") != 0;
-	bool is_json = (size == 16 && strncasecmp(type, "application/json", size) == 0) ||
-		       (size > 5 && strncasecmp(type + size - 5, "+json", 5) == 0);
-	bool is_lines = size == 20 && strncasecmp(type, "application/x-ndjson", size) == 0;
+	size_t most = (flags & ROUTE_BULK) ? BULK_BODY_BYTES_MAX : BODY_BYTES_MAX;
 
 	if ((flags & (ROUTE_HAS_BODY | ROUTE_BULK)) == 0) {
 		if (has_body)
@@ -133,16 +216,19 @@ static void check_media(struct request *request)
 	}
 	if (!has_body && (flags & ROUTE_OPTIONAL_BODY) != 0)
 		return;
-	if (strtoull(length, NULL, 10) > ((flags & ROUTE_BULK) ? BULK_BODY_BYTES_MAX : BODY_BYTES_MAX))
-		answer_problem(request, PROBLEM_too_large, "the body has at most %d bytes",
-			       (flags & ROUTE_BULK) ? BULK_BODY_BYTES_MAX : BODY_BYTES_MAX);
+	if (*length == 0 && !has_body)
+		answer_problem(request, PROBLEM_length_required,
+			       "%s %s takes a body: say how long it is, or send it in chunks",
+			       request->route->method, request->route->path);
+	else if (strtoull(length, NULL, 10) > most)
+		answer_problem(request, PROBLEM_too_large, "the body has at most %zu bytes", most);
 	else if (*encoding != 0 && strcasecmp(encoding, "identity") != 0)
 		answer_problem(request, PROBLEM_media_type,
 			       "the body must not be encoded (Content-Encoding)");
-	else if (!is_json && !(is_lines && (flags & ROUTE_BULK)))
+	else if (!type_is_good(type, (flags & ROUTE_BULK) != 0))
 		answer_problem(request, PROBLEM_media_type, "Content-Type must be %s",
 			       (flags & ROUTE_BULK) ? "application/x-ndjson" : "application/json");
-	else if (charset != NULL && strncasecmp(charset + 8 + (charset[8] == '"'), "utf-8", 5) != 0)
+	else if (!charset_is_good(type))
 		answer_problem(request, PROBLEM_media_type, "the body must be UTF-8");
 }
 
@@ -163,7 +249,7 @@ static void admit(struct request *request)
 	store_health(http->settings.store, &health);
 	if (!health.is_taking_work) {
 		answer_retry_after(request, 5);
-		answer_problem(request, PROBLEM_store_full, "no new work is taken: %s", health.why);
+		answer_problem(request, problem_of_health(&health), "no new work is taken: %s", health.why);
 	}
 }
 
@@ -186,10 +272,10 @@ static void take_key(struct request *request)
 	request->holds_key = true;
 }
 
-static void check_head(struct request *request, const char *method)
+static void check_head(struct request *request, const char *method, const char *version)
 {
 	request->is_checked = true;
-	request_refuse_if_malformed(request);
+	request_refuse_if_malformed(request, version);
 	if (!request->is_answered)
 		route_find(request, method);
 	if (!request->is_answered)
@@ -197,16 +283,16 @@ static void check_head(struct request *request, const char *method)
 	if (!request->is_answered)
 		auth_check(request);
 	if (!request->is_answered)
+		check_accept(request);
+	if (!request->is_answered)
 		check_media(request);
 	if (!request->is_answered)
 		admit(request);
 	if (!request->is_answered)
 		take_key(request);
-	if (request->is_answered) {
-		request->is_refused_early = true;
-	} else if ((request->route->flags & ROUTE_BULK) != 0) {
+	request->is_refused_early = request->is_answered;
+	if (!request->is_answered && (request->route->flags & ROUTE_BULK) != 0)
 		request->body.size_max = BULK_BODY_BYTES_MAX;
-	}
 }
 
 /* --- the body --- */
@@ -226,31 +312,35 @@ static void refuse_json(struct request *request, const struct json_fault *fault)
 		answer_problem(request, names[fault->trouble], "%s", fault->text);
 }
 
+/* What an Idempotency-Key stands for: method, target and body, whether there is one or not. */
+static void print_request(struct request *request)
+{
+	struct herald_builder print;
+
+	herald_builder_init(&print, BODY_BYTES_MAX + REQUEST_LINE_BYTES_MAX + 16);
+	herald_addf(&print, "%s %s\n", request->route->method, request->raw);
+	herald_add_bytes(&print, request->body.data, request->body.size);
+	herald_sha256(print.data, print.size, request->fingerprint);
+	herald_builder_done(&print);
+}
+
 static void read_body(struct request *request)
 {
 	struct json_fault fault;
-	struct herald_builder print;
 
-	if (request->body.code != HERALD_OK) {
+	if (request->body_bytes > request->body.size_max) {
 		answer_problem(request, PROBLEM_too_large, "the body has at most %zu bytes",
 			       request->body.size_max);
 		return;
 	}
+	if (request->holds_key)
+		print_request(request);
 	if ((request->route->flags & ROUTE_HAS_BODY) == 0 ||
 	    (request->body.size == 0 && (request->route->flags & ROUTE_OPTIONAL_BODY) != 0))
 		return;
 	request->tree = json_read(request->body.data, request->body.size, &fault);
-	if (request->tree == NULL) {
+	if (request->tree == NULL)
 		refuse_json(request, &fault);
-		return;
-	}
-	if (request->holds_key) {
-		herald_builder_init(&print, BODY_BYTES_MAX + REQUEST_LINE_BYTES_MAX + 16);
-		herald_addf(&print, "%s %s\n", request->route->method, request->raw);
-		herald_add_bytes(&print, request->body.data, request->body.size);
-		herald_sha256(print.data, print.size, request->fingerprint);
-		herald_builder_done(&print);
-	}
 }
 
 static enum MHD_Result send_answer(struct request *request)
@@ -269,6 +359,8 @@ static enum MHD_Result send_answer(struct request *request)
 		MHD_add_response_header(response, request->headers[i].name, request->headers[i].value);
 	result = MHD_queue_response(request->connection, request->status, response);
 	MHD_destroy_response(response);
+	patience_for_reader(request->patience, (int)request->config->server.idle_timeout.ms,
+			    request->answer.size);
 	return result;
 }
 
@@ -294,9 +386,9 @@ static void run(struct request *request, request_step step)
 enum MHD_Result request_arrived(struct request *request, const char *method, const char *version,
 				const char *data, size_t *size)
 {
-	(void)version;
 	if (!request->is_checked) {
-		check_head(request, method);
+		check_head(request, method, version);
+		patience_for_bytes(request->patience);
 		/* Answered before the body: the library closes the connection, because it cannot know what
 		 * follows. */
 		return request->is_refused_early ? send_answer(request) : MHD_YES;
@@ -308,9 +400,14 @@ enum MHD_Result request_arrived(struct request *request, const char *method, con
 		return MHD_YES;
 	}
 	if (*size > 0) {
-		herald_add_bytes(&request->body, data, *size);
+		bool is_over = request->body_bytes + *size > request->body.size_max;
+
+		request->body_bytes += *size;
+		patience_came(request->patience, *size);
+		if (!is_over)
+			herald_add_bytes(&request->body, data, *size);
 		*size = 0;
-		if ((request->route->flags & ROUTE_BULK) == 0)
+		if (is_over || (request->route->flags & ROUTE_BULK) == 0)
 			return MHD_YES;
 	} else {
 		request->has_whole_body = true;
@@ -325,6 +422,8 @@ enum MHD_Result request_arrived(struct request *request, const char *method, con
 	if (request->is_answered || request->wants_body)
 		return MHD_YES;
 	request->is_suspended = true;
+	request->thread->suspended++;
+	patience_stop(request->patience);
 	MHD_suspend_connection(request->connection);
 	return MHD_YES;
 }
@@ -348,6 +447,8 @@ void request_woken(struct request *request)
 	run(request, next);
 	if ((request->is_answered || request->wants_body) && request->is_suspended) {
 		request->is_suspended = false;
+		request->thread->suspended--;
+		patience_for_bytes(request->patience);
 		MHD_resume_connection(request->connection);
 	}
 }
@@ -362,7 +463,8 @@ void request_submit(struct request *request, struct store_op *op, request_step n
 	if (op->tenant == 0)
 		op->tenant = request->tenant;
 	op->now_ms = request->now_ms;
-	op->arena = request->arena;
+	if (op->arena == NULL)
+		op->arena = request->arena;
 	op->context = request;
 	op->done = op_done;
 	if (op->audit.verb == NULL)
@@ -394,6 +496,11 @@ void request_pause(struct request *request, int ms, request_step next)
 	thread->sleepers = request;
 	request->next = next;
 	atomic_fetch_add(&request->waiting, 1);
+}
+
+bool request_is_last(const struct request *request)
+{
+	return atomic_load(&request->thread->http->is_stopping);
 }
 
 static void check_done(struct talk_check *check)

@@ -42,6 +42,7 @@ enum route_flag {
 	ROUTE_IDEMPOTENT = 1u << 2, /* takes an Idempotency-Key */
 	ROUTE_OPTIONAL_BODY = 1u << 3,
 	ROUTE_NEW_WORK = 1u << 4, /* refused while draining or overloaded */
+	ROUTE_TEXT = 1u << 5,     /* answers plain text */
 };
 
 /* One row of the route table, from which OpenAPI is made as well. */
@@ -73,6 +74,7 @@ struct request {
 	char id[20];                               /* Herald-Request-Id */
 	const char *traceparent, *idempotency_key; /* "" */
 	int64_t now_ms, began_mono_us, if_match;   /* if_match: -1 none or * */
+	bool must_exist;                           /* If-Match: * */
 	uint8_t fingerprint[32];
 
 	int64_t tenant;
@@ -80,6 +82,7 @@ struct request {
 	unsigned scopes;
 
 	struct herald_builder body;
+	size_t body_bytes; /* all that came; of a bulk only the end is still in body */
 	json_t *tree;
 	struct faults faults;
 	void *state;                              /* the handler's own, in the arena */
@@ -89,6 +92,7 @@ struct request {
 	int64_t wakes_mono_ms;
 	_Atomic int waiting; /* questions without an answer */
 	request_step next;
+	struct patience *patience;
 	bool is_suspended, is_answered, is_refused_early, is_admin_socket, holds_key, is_checked;
 	bool wants_body,
 		has_whole_body; /* ROUTE_BULK: the handler runs again and again while the body comes */
@@ -109,8 +113,10 @@ void request_submit(struct request *request, struct store_op *op, request_step n
 void request_submit_once(struct request *request, struct store_op *op, unsigned status,
 			 struct herald_text answer, request_step next);
 void request_check(struct request *request, struct talk_check *check, request_step next);
-/* Run next after about so many milliseconds (a turn of the thread's loop, at most 250 ms, more). */
+/* Run next after so many milliseconds, 0: when everybody else of the thread had a turn. */
 void request_pause(struct request *request, int ms, request_step next);
+/* The front is about to stop: do not wait for anything that may be long. */
+bool request_is_last(const struct request *request);
 /* Any thread: one of the questions is answered. */
 void request_wake(struct request *request);
 
@@ -131,6 +137,7 @@ json_t *problem_tree(struct request *request, enum problem problem, const char *
 		     const struct faults *faults);
 void faults_detail(const struct faults *faults, char *ret_text, size_t size);
 enum problem problem_of_code(enum herald_code code);
+enum problem problem_of_health(const struct store_health *health);
 const char *code_detail(enum herald_code code, const struct herald_error *err);
 
 /* What the store's or the intake's code means to a caller.  OK is a defect. */
@@ -145,6 +152,8 @@ void answer_retry_after(struct request *request, unsigned seconds);
 const char *request_query(const struct request *request, const char *name); /* "" when absent */
 /* limit and after; a fault otherwise. */
 bool request_page(struct request *request, uint32_t *ret_limit, const char **ret_after);
+/* after as a number; a fault otherwise. */
+int64_t request_after_number(struct request *request);
 bool request_instant(struct request *request, const char *name,
 		     int64_t *ret_ms);           /* absent: untouched, true */
 bool request_is_faulty(struct request *request); /* answers the faults when there are any */

@@ -1,10 +1,10 @@
 /* Which handler a request belongs to.  The raw path is split at '/', and each segment is percent-decoded
- * once: a decoded
- * '/' or '..' is data inside a parameter and nothing anywhere else.  One normal form, matched against one
- * table. */
+ * once: a decoded '/' or '..' is data inside a parameter and nothing anywhere else.  One normal form, matched
+ * against one table. */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "http/private.h"
 #include "base/check.h"
 
@@ -137,6 +137,7 @@ static void read_query(struct request *request)
 			return;
 		}
 		snprintf(pointer, sizeof(pointer), "?%.64s", name);
+		text_mend_utf8(pointer);
 		if (!word_is_in(request->route->query, name))
 			faults_add(&request->faults, pointer, "unknown",
 				   "there is no such parameter here; known are: %s",
@@ -175,8 +176,9 @@ void route_find(struct request *request, const char *method)
 			read_query(request);
 			return;
 		}
-		used += (size_t)snprintf(allowed + used, sizeof(allowed) - used, "%s%s", used ? ", " : "",
-					 routes[i].method);
+		used += (size_t)snprintf(allowed + used, sizeof(allowed) - used, "%s%s%s", used ? ", " : "",
+					 routes[i].method,
+					 strcmp(routes[i].method, "GET") == 0 ? ", HEAD" : "");
 	}
 	if (used == 0) {
 		answer_problem(request, PROBLEM_not_found, "there is no such resource");

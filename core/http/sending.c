@@ -10,14 +10,14 @@
 #include "base/check.h"
 
 /* One question per inline address, in the order of `to`. */
-static void questions_make(struct request *request, struct sending *sending)
+static void questions_make(struct sending *sending)
 {
 	const struct notification *notification = &sending->notification;
 	size_t count = 0;
 
 	for (size_t i = 0; i < notification->target_count; i++)
 		count += notification->targets[i].address_count;
-	sending->questions = arena_array_of(request->arena, count, struct address_question);
+	sending->questions = arena_array_of(sending->faults->arena, count, struct address_question);
 	for (size_t i = 0; i < notification->target_count; i++) {
 		for (size_t j = 0; j < notification->targets[i].address_count; j++) {
 			const struct recipient_address *from = &notification->targets[i].addresses[j];
@@ -38,7 +38,7 @@ bool sending_parse(struct request *request, struct sending *sending, const json_
 	if (!notification_parse(tree, form, &sending->notification, sending->faults))
 		return false;
 	sending->notification.traceparent = request->traceparent;
-	questions_make(request, sending);
+	questions_make(sending);
 	return true;
 }
 
@@ -47,16 +47,16 @@ void sending_ask(struct request *request, struct sending *sending, request_step 
 	addresses_check(request, sending->questions, sending->question_count, sending->faults, next);
 }
 
-static const struct intake_place *const *places_of(struct request *request, const struct sending *sending)
+static const struct intake_place *const *places_of(const struct sending *sending)
 {
 	const struct notification *notification = &sending->notification;
-	const struct intake_place **places =
-		arena_array_of(request->arena, notification->target_count, const struct intake_place *);
+	const struct intake_place **places = arena_array_of(
+		sending->faults->arena, notification->target_count, const struct intake_place *);
 	size_t question = 0;
 
 	for (size_t i = 0; i < notification->target_count; i++) {
 		struct intake_place *row = arena_array_of(
-			request->arena, notification->targets[i].address_count, struct intake_place);
+			sending->faults->arena, notification->targets[i].address_count, struct intake_place);
 
 		for (size_t j = 0; j < notification->targets[i].address_count; j++) {
 			const struct checked_address *checked = &sending->questions[question++].checked;
@@ -83,7 +83,7 @@ enum herald_code sending_plan(struct request *request, struct sending *sending, 
 		if (code != HERALD_OK)
 			return herald_fail(err, code,
 					   "the channel that checks these addresses is not up; come again");
-		call->places = places_of(request, sending);
+		call->places = places_of(sending);
 	}
 	call->tenant = request->tenant;
 	call->now_ms = sending->notification.at_ms ? sending->notification.at_ms : request->now_ms;
@@ -94,7 +94,7 @@ enum herald_code sending_plan(struct request *request, struct sending *sending, 
 	return intake_plan(request->intake, call, err);
 }
 
-static struct herald_text receipt(struct request *request, int64_t id, int64_t at_ms, size_t recipients,
+static struct herald_text receipt(struct arena *arena, int64_t id, int64_t at_ms, size_t recipients,
 				  bool is_duplicate)
 {
 	char at[CLOCK_TEXT_SIZE], text[ID_TEXT_SIZE];
@@ -102,8 +102,8 @@ static struct herald_text receipt(struct request *request, int64_t id, int64_t a
 
 	clock_text(at_ms, at);
 	id_text("ntf", id, text);
-	answer = arena_printf(request->arena, "{\"id\":\"%s\",\"accepted_at\":\"%s\",\"recipients\":%zu%s}",
-			      text, at, recipients, is_duplicate ? ",\"duplicate\":true" : "");
+	answer = arena_printf(arena, "{\"id\":\"%s\",\"accepted_at\":\"%s\",\"recipients\":%zu%s}", text, at,
+			      recipients, is_duplicate ? ",\"duplicate\":true" : "");
 	return text_of(answer, strlen(answer));
 }
 
@@ -115,11 +115,11 @@ void sending_promise(struct request *request, struct sending *sending, const cha
 	if (sending->id == 0)
 		sending->id = store_next_id(request->store);
 	intake_prepare(request->intake, &sending->call, sending->id);
-	op->idempotency =
-		(struct store_idempotency){.key = key,
-					   .status = 202,
-					   .answer = receipt(request, sending->id, sending->call.now_ms,
-							     sending->call.person_count, false)};
+	op->idempotency = (struct store_idempotency){.key = key,
+						     .status = 202,
+						     .answer = receipt(sending->faults->arena, sending->id,
+								       sending->call.now_ms,
+								       sending->call.person_count, false)};
 	memcpy(op->idempotency.fingerprint, fingerprint, 32);
 	request_submit(request, op, next);
 }
@@ -138,12 +138,12 @@ bool sending_answered(struct request *request, struct sending *sending)
 	return false;
 }
 
-struct herald_text sending_receipt(struct request *request, const struct sending *sending)
+struct herald_text sending_receipt(const struct sending *sending)
 {
 	const struct store_accept *accept = &sending->call.accept;
 
 	if (accept->ret_is_duplicate)
-		return receipt(request, accept->ret_first_id, accept->ret_first_accepted_at_ms,
+		return receipt(sending->faults->arena, accept->ret_first_id, accept->ret_first_accepted_at_ms,
 			       accept->ret_first_recipients, true);
 	return accept->op.idempotency.answer;
 }

@@ -15,7 +15,7 @@ struct sending {
 	int64_t id;
 };
 
-/* Read a body; false: faults say why.  Everything is in the request's arena. */
+/* Read a body; false: faults say why.  Everything is in the arena of the faults. */
 bool sending_parse(struct request *request, struct sending *sending, const json_t *tree,
 		   enum notification_form form);
 /* Have its inline addresses checked; next runs when they are. */
@@ -29,7 +29,7 @@ void sending_promise(struct request *request, struct sending *sending, const cha
 /* After the store's answer.  True: it conflicted; plan and promise it again. */
 bool sending_answered(struct request *request, struct sending *sending);
 /* The 202's body. */
-struct herald_text sending_receipt(struct request *request, const struct sending *sending);
+struct herald_text sending_receipt(const struct sending *sending);
 void sending_done(struct sending *sending);
 
 #endif

@@ -21,7 +21,7 @@
 #include "telemetry/metric.h"
 #include "base/check.h"
 
-enum { LOOP_WAIT_MS_MAX = 250, CONNECTION_MEMORY_BYTES = 64 * 1024 };
+enum { LOOP_WAIT_MS_MAX = 250, CONNECTION_MEMORY_BYTES = 64 * 1024, LINGER_MS = 1000 };
 
 static void *uri_seen(void *context, const char *uri, struct MHD_Connection *connection)
 {
@@ -56,6 +56,17 @@ static void completed(void *context, struct MHD_Connection *connection, void **r
 	*request = NULL;
 }
 
+static void connected(void *context, struct MHD_Connection *connection, void **patience,
+		      enum MHD_ConnectionNotificationCode what)
+{
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		*patience = patience_begin(
+			context,
+			MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+	else
+		patience_end(*patience);
+}
+
 static struct MHD_Daemon *daemon_start(struct api_thread *thread, int listener)
 {
 	const struct config_server *server = &thread->http->settings.config->server;
@@ -68,12 +79,18 @@ static struct MHD_Daemon *daemon_start(struct api_thread *thread, int listener)
 				MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
 				MHD_OPTION_URI_LOG_CALLBACK, uri_seen, thread, MHD_OPTION_UNESCAPE_CALLBACK,
 				leave_escaped, thread, MHD_OPTION_NOTIFY_COMPLETED, completed, thread,
-				MHD_OPTION_END);
+				MHD_OPTION_NOTIFY_CONNECTION, connected, thread, MHD_OPTION_END);
 }
 
 static int wait_ms(const struct api_thread *thread)
 {
+	int64_t now = clock_mono_ms();
 	int least = LOOP_WAIT_MS_MAX;
+
+	for (const struct request *each = thread->sleepers; each != NULL; each = each->next_sleeper) {
+		if (each->wakes_mono_ms - now < least)
+			least = each->wakes_mono_ms > now ? (int)(each->wakes_mono_ms - now) : 0;
+	}
 
 	for (int i = 0; i < DAEMONS_PER_THREAD_MAX; i++) {
 		MHD_UNSIGNED_LONG_LONG timeout;
@@ -114,16 +131,33 @@ static void run_sleepers(struct api_thread *thread, int64_t now_mono_ms)
 	}
 }
 
+/* Nobody new from now on; who was asked something is waited for, because whoever answers (store, talk)
+ * outlives the front; who reads or writes slowly is given a moment. */
+static bool is_over(struct api_thread *thread)
+{
+	if (!atomic_load(&thread->http->is_stopping))
+		return false;
+	if (thread->ends_mono_ms == 0) {
+		thread->ends_mono_ms = clock_mono_ms() + LINGER_MS;
+		for (int i = 0; i < DAEMONS_PER_THREAD_MAX; i++) {
+			if (thread->daemons[i] != NULL)
+				thread->listeners[i] = MHD_quiesce_daemon(thread->daemons[i]);
+		}
+	}
+	return thread->suspended == 0 && (thread->open == 0 || clock_mono_ms() > thread->ends_mono_ms);
+}
+
 static void *api_thread_run(void *context)
 {
 	struct api_thread *thread = context;
 
-	while (!atomic_load(&thread->http->is_stopping)) {
+	while (!is_over(thread)) {
 		struct epoll_event events[4];
 
 		(void)epoll_wait(thread->epoll, events, 4, wait_ms(thread));
-		run_sleepers(thread, clock_mono_ms());
+		run_sleepers(thread, thread->ends_mono_ms != 0 ? INT64_MAX : clock_mono_ms());
 		run_completions(thread);
+		patience_sweep(thread);
 		for (int i = 0; i < DAEMONS_PER_THREAD_MAX; i++) {
 			if (thread->daemons[i] != NULL)
 				MHD_run(thread->daemons[i]);
@@ -149,9 +183,10 @@ static enum herald_code thread_start(struct http *http, unsigned number, struct 
 					       .permits = http->settings.permits};
 	enum herald_code code;
 
-	*thread = (struct api_thread){.http = http, .number = number};
+	*thread = (struct api_thread){.http = http, .number = number, .listeners = {-1, -1}};
 	thread->completions = queue_new(0);
 	thread->rates = rate_keeper_new(http->thread_count);
+	thread->guesses = rate_keeper_new(1);
 	thread->addresses = address_cache_new();
 	thread->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (thread->epoll < 0)
@@ -292,33 +327,21 @@ int http_port(const struct http *http)
 	return http->port;
 }
 
-/* A suspended connection must be resumed before its daemon is stopped: all questions are answered by now,
- * because whoever answers them (store, talk) outlives the front. */
 static void thread_stop(struct api_thread *thread)
 {
+	if (thread->http == NULL)
+		return; /* it was not its turn to start any more */
 	if (thread->thread != 0)
 		pthread_join(thread->thread, NULL);
-	run_sleepers(thread, INT64_MAX);
-	for (int i = 0; i < 50 && thread->completions != NULL && atomic_load(&thread->http->busy) > 0; i++) {
-		struct queue_item *item = queue_wait_all(thread->completions, 100);
-
-		while (item != NULL) {
-			struct queue_item *next = item->next;
-
-			request_woken((struct request *)item);
-			item = next;
-		}
-		for (int j = 0; j < DAEMONS_PER_THREAD_MAX; j++) {
-			if (thread->daemons[j] != NULL)
-				MHD_run(thread->daemons[j]);
-		}
-	}
 	for (int i = 0; i < DAEMONS_PER_THREAD_MAX; i++) {
 		if (thread->daemons[i] != NULL)
 			MHD_stop_daemon(thread->daemons[i]);
+		if (thread->listeners[i] >= 0)
+			close(thread->listeners[i]);
 	}
 	intake_free(thread->intake);
 	rate_keeper_free(thread->rates);
+	rate_keeper_free(thread->guesses);
 	address_cache_free(thread->addresses);
 	queue_free(thread->completions);
 	if (thread->epoll > 0)

@@ -54,6 +54,19 @@ void intake_done(struct intake_call *call)
 	call->person_count = 0;
 }
 
+/* Until every channel's plugin was described once, a plan would leave out what only seems not to be there.  A
+ * channel that died before it said anything keeps nobody waiting. */
+static bool is_starting(const struct roster *roster)
+{
+	for (size_t i = 0; i < roster->channel_count; i++) {
+		const struct roster_channel *channel = &roster->channels[i];
+
+		if (*channel->kind == 0 && channel->state == CHANNEL_RESTARTING && channel->restarts == 0)
+			return true;
+	}
+	return false;
+}
+
 enum herald_code intake_plan(struct intake *intake, struct intake_call *call, struct herald_error *err)
 {
 	struct plan_input input = {
@@ -73,6 +86,10 @@ enum herald_code intake_plan(struct intake *intake, struct intake_call *call, st
 	if (code != HERALD_OK)
 		return code;
 	call->roster = roster_get(intake->settings.rosters);
+	if (is_starting(call->roster))
+		return herald_fail(err, HERALD_BUSY,
+				   "a channel is still starting, and has not said yet what it "
+				   "carries; come again");
 	input.category = call->category;
 	input.roster = call->roster;
 	input.people = call->people;
@@ -108,6 +125,8 @@ static void delivery_fill(struct intake *intake, const struct intake_call *call,
 	};
 
 	memcpy(delivery.address_hash, from->address->hash, ADDRESS_HASH_BYTES);
+	if (from->address->memory_channel != 0 && from->address->memory_channel != delivery.channel)
+		delivery.memory = text_of("", 0);
 	if (from->address->row == 0 && from->address->memory.size == 0) {
 		bool is_suppressed;
 
@@ -200,6 +219,8 @@ void intake_prepare(struct intake *intake, struct intake_call *call, int64_t id)
 	fill_seen(call);
 	if (is_later) {
 		accept->send_at_ms = notification->send_at_ms;
+		/* Its time to live begins when it is sent, not when it is accepted. */
+		accept->expires_at_ms += notification->send_at_ms - call->now_ms;
 		accept->request = schedule_write(call);
 		accept->delivery_count = accept->left_out_count = accept->body_count = 0;
 		return;

@@ -67,12 +67,18 @@ enum herald_code category_cache_get(struct category_cache *cache, struct store *
 	snprintf(key, sizeof(key), "%lld/%s", (long long)tenant, name);
 	category = map_get_text(cache->by_key, key);
 	if (category == NULL) {
+		/* The row's text is read and forgotten: asking for what is not there must not fill the cache.
+		 */
+		struct arena *scratch = arena_new();
 		json_t *tree;
 
-		code = store_category(session, tenant, name, cache->arena, &row, err);
-		if (code != HERALD_OK)
+		code = store_category(session, tenant, name, scratch, &row, err);
+		if (code != HERALD_OK) {
+			arena_free(scratch);
 			return code;
+		}
 		tree = json_loadb(row.body.data, row.body.size, 0, NULL);
+		arena_free(scratch);
 		category = arena_new_of(cache->arena, struct category);
 		faults_init(&faults, cache->arena);
 		if (!category_parse(tree, arena_text(cache->arena, name), category, &faults)) {

@@ -20,6 +20,7 @@ static struct plan_address address_of(const struct store_address *from)
 		.is_checked = from->is_checked,
 		.is_suppressed = from->is_suppressed,
 		.memory = from->memory,
+		.memory_channel = from->memory_channel,
 	};
 }
 

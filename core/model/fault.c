@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #include "base/check.h"
 
 void faults_init(struct faults *faults, struct arena *arena)
@@ -20,6 +22,7 @@ static void add(struct faults *faults, const char *pointer, const char *fault, c
 	if (faults->count++ >= FAULTS_MAX)
 		return;
 	vsnprintf(text, sizeof(text), format, args);
+	text_mend_utf8(text);
 	faults->items[faults->count - 1] = (struct fault){
 		.pointer = arena_text(faults->arena, pointer),
 		.fault = fault,

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/map.h"
+#include "model/field.h"
 #include "route/private.h"
 #include "base/check.h"
 
@@ -20,6 +22,7 @@ struct planning {
 	struct faults *faults;
 	struct arena *arena;
 	struct body_shelf *shelf;
+	struct map *named; /* recipients that were planned for already, by id */
 	struct content content;
 	struct candidate candidates[CHANNELS_MAX];
 	size_t candidate_count;
@@ -48,8 +51,10 @@ static void candidates_find(struct planning *planning)
 	const struct roster *roster = planning->input->roster;
 
 	for (size_t i = 0; i < roster->channel_count && notification->channel_count == 0; i++) {
-		if (*roster->channels[i].kind != 0)
-			add_candidate(planning, roster->channels[i].kind, NULL);
+		const struct roster_channel *channel = &roster->channels[i];
+
+		/* One that never said what it carries stands for itself, so that it is left out by name. */
+		add_candidate(planning, channel->kind, *channel->kind == 0 ? channel->name : NULL);
 	}
 	for (size_t i = 0; i < notification->channel_count; i++) {
 		const struct roster_channel *named = roster_find(roster, notification->channels[i]);
@@ -158,6 +163,14 @@ static void consider(struct planning *planning, const struct plan_person *person
 	struct content_part part;
 	struct ruling ruling;
 
+	if (*candidate->kind == 0) {
+		leave_out(planning, person, candidate->channel,
+			  (struct ruling){.reason = REASON_channel_disabled,
+					  .rule = "channel",
+					  .detail = "the channel has never started, so nobody knows what it "
+						    "carries"});
+		return;
+	}
 	channel = choose(planning, person, candidate, is_forced, &address, &ruling);
 	if (channel == NULL) {
 		leave_out(planning, person, candidate_name(candidate), ruling);
@@ -229,6 +242,17 @@ static enum strategy strategy_for(const struct planning *planning, const struct 
 	return planning->plan->strategy;
 }
 
+/* Somebody who is named twice is still notified once. */
+static bool is_named_before(struct planning *planning, const struct plan_person *person)
+{
+	if (*person->id == 0)
+		return false;
+	if (map_get_text(planning->named, person->id) != NULL)
+		return true;
+	map_put_text(planning->named, person->id, (void *)(uintptr_t)person);
+	return false;
+}
+
 static void plan_person(struct planning *planning, const struct plan_person *person)
 {
 	size_t first = planning->plan->delivery_count, left = planning->plan->left_out_count;
@@ -239,6 +263,13 @@ static void plan_person(struct planning *planning, const struct plan_person *per
 			  (struct ruling){.reason = REASON_recipient_unknown,
 					  .rule = "to",
 					  .detail = reason_words(REASON_recipient_unknown)});
+		return;
+	}
+	if (is_named_before(planning, person)) {
+		leave_out(planning, person, "",
+			  (struct ruling){.reason = REASON_duplicate,
+					  .rule = "to",
+					  .detail = "the recipient is named more than once"});
 		return;
 	}
 	gate = choice_gate(planning->input->category, person, planning->input->now_ms, planning->arena);
@@ -278,10 +309,11 @@ static void check_whole(struct planning *planning)
 	for (size_t i = 0; i < notification->channel_count; i++) {
 		const struct roster *roster = planning->input->roster;
 		bool is_there = roster_find(roster, notification->channels[i]) != NULL;
-		char pointer[32] = "/channels";
+		char pointer[POINTER_BYTES_MAX];
 
 		for (size_t j = 0; j < roster->channel_count && !is_there; j++)
 			is_there = strcmp(roster->channels[j].kind, notification->channels[i]) == 0;
+		field_pointer_index("/channels", i, pointer);
 		if (!is_there)
 			faults_add_as(planning->faults, "unknown_channel", pointer, "unknown",
 				      "there is no channel and no kind named %s", notification->channels[i]);
@@ -309,10 +341,12 @@ enum herald_code plan_make(const struct plan_input *input, struct plan *ret_plan
 	plan.deliveries = arena_array_of(faults->arena, planning.capacity, struct plan_delivery);
 	plan.left_out = arena_array_of(faults->arena, planning.capacity, struct plan_left_out);
 	planning.shelf = body_shelf_new(input, faults);
+	planning.named = map_new();
 	for (size_t i = 0; i < input->person_count && !faults_any(faults); i++)
 		plan_person(&planning, &input->people[i]);
 	plan.body_count = body_shelf_bodies(planning.shelf, &plan.bodies);
 	body_shelf_free(planning.shelf);
+	map_free(planning.named);
 	if (faults_any(faults))
 		return HERALD_INVALID;
 	*ret_plan = plan;

@@ -20,6 +20,7 @@ struct plan_address {
 	uint8_t hash[ADDRESS_HASH_BYTES];
 	bool is_verified, is_checked, is_suppressed;
 	struct herald_text memory;
+	int32_t memory_channel; /* the only one that memory is good for; 0: all of the kind */
 };
 
 struct plan_person {

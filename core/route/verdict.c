@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "base/check.h"
 
 const struct backoff_policy backoff_default = {
@@ -155,7 +156,7 @@ static bool clean(char *text, size_t size)
 			is_mended = true;
 		}
 	}
-	return is_mended;
+	return text_mend_utf8(text) || is_mended;
 }
 
 bool outcome_normalise(struct herald_outcome *outcome)

@@ -180,12 +180,15 @@ void store_health(struct store *store, struct store_health *ret_health)
 		.free_bytes = atomic_load(&disk->free_bytes),
 	};
 	if (atomic_load(&store->is_dead)) {
+		ret_health->trouble = STORE_DEAD;
 		snprintf(ret_health->why, sizeof(ret_health->why), "the disk failed");
 	} else if (atomic_load(&disk->is_short)) {
+		ret_health->trouble = STORE_DISK_SHORT;
 		pthread_mutex_lock(&disk->lock);
 		snprintf(ret_health->why, sizeof(ret_health->why), "%s", disk->why);
 		pthread_mutex_unlock(&disk->lock);
 	} else if (limit > 0 && ret_health->waiting >= limit) {
+		ret_health->trouble = STORE_QUEUE_FULL;
 		snprintf(ret_health->why, sizeof(ret_health->why), "the writer's queue is full");
 	} else {
 		ret_health->is_taking_work = true;

@@ -79,8 +79,11 @@ const char *store_tenant_name(struct store *store, int64_t number);  /* NULL: un
 void store_submit(struct store *store, struct store_op *op);
 void store_op_done(struct store_op *op);
 
+enum store_trouble { STORE_FINE = 0, STORE_QUEUE_FULL, STORE_DISK_SHORT, STORE_DEAD };
+
 struct store_health {
-	bool is_taking_work; /* false: why says so */
+	bool is_taking_work; /* false: trouble and why say so */
+	enum store_trouble trouble;
 	char why[128];
 	size_t waiting;      /* operations */
 	int64_t commit_us;   /* the last one */

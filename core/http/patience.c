@@ -1,0 +1,100 @@
+/* How long the front waits for a peer: a head must be whole after ten seconds, a body must come with a
+ * kibibyte a second, an answer must be read about as fast.  The library only knows how long nothing at all
+ * came, so whoever sends a byte every nine seconds would hold a connection for ever.
+ *
+ * A connection that is too slow is shut down at its socket; the library then ends it like one whose peer went
+ * away. API thread only. */
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "http/private.h"
+#include "base/check.h"
+
+/* A byte a millisecond is about a kibibyte a second. */
+enum { GRACE_MS = 5000, SWEEP_MS = 500 };
+
+struct patience {
+	struct patience *next, **link; /* of the thread's */
+	struct arena *arena;           /* of this struct */
+	int socket;
+	int64_t ends_mono_ms; /* 0: we are the ones who are waited for */
+};
+
+static int64_t now_ms(void)
+{
+	return clock_mono_ms();
+}
+
+struct patience *patience_begin(struct api_thread *thread, int socket)
+{
+	struct arena *arena = arena_new();
+	struct patience *patience = arena_new_of(arena, struct patience);
+
+	*patience = (struct patience){.next = thread->connections,
+				      .link = &thread->connections,
+				      .arena = arena,
+				      .socket = socket,
+				      .ends_mono_ms = now_ms() + HEADER_READ_TIMEOUT_MS};
+	if (patience->next != NULL)
+		patience->next->link = &patience->next;
+	thread->connections = patience;
+	return patience;
+}
+
+void patience_end(struct patience *patience)
+{
+	*patience->link = patience->next;
+	if (patience->next != NULL)
+		patience->next->link = patience->link;
+	arena_free(patience->arena);
+}
+
+void patience_for_head(struct patience *patience)
+{
+	int64_t ends = now_ms() + HEADER_READ_TIMEOUT_MS;
+
+	/* The first head's time began with the connection; a later one's with its first line. */
+	if (ends < patience->ends_mono_ms)
+		patience->ends_mono_ms = ends;
+}
+
+void patience_for_next(struct patience *patience, int idle_ms)
+{
+	patience->ends_mono_ms = now_ms() + idle_ms + HEADER_READ_TIMEOUT_MS;
+}
+
+void patience_for_bytes(struct patience *patience)
+{
+	patience->ends_mono_ms = now_ms() + GRACE_MS;
+}
+
+void patience_came(struct patience *patience, size_t bytes)
+{
+	if (patience->ends_mono_ms != 0)
+		patience->ends_mono_ms += (int64_t)bytes;
+}
+
+void patience_for_reader(struct patience *patience, int idle_ms, size_t bytes)
+{
+	patience->ends_mono_ms = now_ms() + idle_ms + (int64_t)bytes;
+}
+
+void patience_stop(struct patience *patience)
+{
+	patience->ends_mono_ms = 0;
+}
+
+void patience_sweep(struct api_thread *thread)
+{
+	int64_t now = now_ms();
+
+	if (now < thread->swept_mono_ms + SWEEP_MS)
+		return;
+	thread->swept_mono_ms = now;
+	for (struct patience *each = thread->connections; each != NULL; each = each->next) {
+		if (each->ends_mono_ms == 0 || now < each->ends_mono_ms)
+			continue;
+		shutdown(each->socket, SHUT_RDWR);
+		each->ends_mono_ms = 0; /* once */
+	}
+}
