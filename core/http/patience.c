@@ -16,8 +16,8 @@ enum { GRACE_MS = 5000, SWEEP_MS = 500 };
 struct patience {
 	struct patience *next, **link; /* of the thread's */
 	struct arena *arena;           /* of this struct */
-	int socket;
-	int64_t ends_mono_ms; /* 0: we are the ones who are waited for */
+	int socket, head_ms;           /* head_ms: what a head may take */
+	int64_t ends_mono_ms;          /* 0: we are the ones who are waited for */
 };
 
 static int64_t now_ms(void)
@@ -30,11 +30,13 @@ struct patience *patience_begin(struct api_thread *thread, int socket)
 	struct arena *arena = arena_new();
 	struct patience *patience = arena_new_of(arena, struct patience);
 
-	*patience = (struct patience){.next = thread->connections,
-				      .link = &thread->connections,
-				      .arena = arena,
-				      .socket = socket,
-				      .ends_mono_ms = now_ms() + HEADER_READ_TIMEOUT_MS};
+	*patience =
+		(struct patience){.next = thread->connections,
+				  .link = &thread->connections,
+				  .arena = arena,
+				  .socket = socket,
+				  .head_ms = (int)thread->http->settings.config->server.header_timeout.ms};
+	patience->ends_mono_ms = now_ms() + patience->head_ms;
 	if (patience->next != NULL)
 		patience->next->link = &patience->next;
 	thread->connections = patience;
@@ -51,7 +53,7 @@ void patience_end(struct patience *patience)
 
 void patience_for_head(struct patience *patience)
 {
-	int64_t ends = now_ms() + HEADER_READ_TIMEOUT_MS;
+	int64_t ends = now_ms() + patience->head_ms;
 
 	/* The first head's time began with the connection; a later one's with its first line. */
 	if (ends < patience->ends_mono_ms)
@@ -60,7 +62,7 @@ void patience_for_head(struct patience *patience)
 
 void patience_for_next(struct patience *patience, int idle_ms)
 {
-	patience->ends_mono_ms = now_ms() + idle_ms + HEADER_READ_TIMEOUT_MS;
+	patience->ends_mono_ms = now_ms() + idle_ms + patience->head_ms;
 }
 
 void patience_for_bytes(struct patience *patience)
