@@ -56,8 +56,26 @@ static struct wire_option *settings_copy(struct check *check, const struct host_
 	return options;
 }
 
+/* What the plugin would be given: its options, filled.  False: they can not be, and it was said. */
+static bool options_fill_both(struct check *check, const struct host_setting *settings, size_t count)
+{
+	struct herald_error err = {0};
+
+	for (size_t i = 0; i < countof(check->instances); i++) {
+		if (loader_fill(check->plugin, "check", settings_copy(check, settings, count), count,
+				check->arena, &check->instances[i].channel.config, &err) == HERALD_OK)
+			continue;
+		/* Nobody was asked for what only an operator knows. */
+		if (count == 0)
+			check_skip(check, "open and all calls, which need --option NAME=VALUE", err.text);
+		else
+			check_that(check, false, "options are filled: %s", err.text);
+		return false;
+	}
+	return true;
+}
+
 static enum herald_code instance_open(struct check *check, struct check_instance *instance,
-				      const struct host_setting *settings, size_t count,
 				      struct herald_error *err)
 {
 	struct herald_channel *channel = &instance->channel;
@@ -73,10 +91,8 @@ static enum herald_code instance_open(struct check *check, struct check_instance
 		.allow_insecure_loopback = true,
 	};
 	CHECK(pthread_mutex_init(&channel->http_lock, NULL) == 0);
-	enum herald_code code = loader_fill(check->plugin, "check", settings_copy(check, settings, count),
-					    count, check->arena, &channel->config, err);
-	if (code == HERALD_OK)
-		code = check->plugin->open(&check_host, channel, channel->config, &channel->self, err);
+	enum herald_code code =
+		check->plugin->open(&check_host, channel, channel->config, &channel->self, err);
 	err->text[sizeof(err->text) - 1] = '\0';
 	instance->is_open = code == HERALD_OK;
 	return code;
@@ -119,8 +135,10 @@ static void run(struct check *check, const struct host_setting *settings, size_t
 	struct herald_error err = {0};
 	bool is_open = true;
 
+	if (!options_fill_both(check, settings, count))
+		return;
 	for (size_t i = 0; i < countof(check->instances) && is_open; i++) {
-		enum herald_code code = instance_open(check, &check->instances[i], settings, count, &err);
+		enum herald_code code = instance_open(check, &check->instances[i], &err);
 		is_open = check_that(check, code == HERALD_OK, "open, instance %zu%s%s", i + 1,
 				     code == HERALD_OK ? "" : ": ", code == HERALD_OK ? "" : err.text);
 	}

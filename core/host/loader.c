@@ -261,8 +261,8 @@ static enum herald_code load(const char *path, const struct herald_plugin **ret_
 	const char *why = library ? NULL : dlerror();
 	if (why && strncmp(why, opened, strlen(opened)) == 0)
 		why += strlen(opened) + (why[strlen(opened)] == ':' ? 2 : 0);
-	/* The descriptor stays open with the library: dlopen knows what it loaded by this name, and would take
-	 * another file behind the same number for it. */
+	/* The descriptor stays open with the library: dlopen knows what it loaded by this name, and would
+	 * take another file behind the same number for it. */
 	if (!library) {
 		close(fd);
 		return herald_fail(err, HERALD_INVALID, "it can not be loaded: %s", why ? why : "unknown");
@@ -320,7 +320,7 @@ enum herald_code loader_fill(const struct herald_plugin *plugin, const char *cha
 		.given = given,
 		.given_count = count,
 		.what = arena_printf(arena, "channel '%s'", channel),
-		.home = {.file = arena_printf(arena, "channel '%s'", channel)},
+		.home = {.file = "configuration"},
 		.arena = arena,
 	};
 	options_fill(&task, config, &complaints);

@@ -325,12 +325,15 @@ static int serve_end(struct serve *serve)
 	}
 	tickets_close(channel->tickets);
 	http_stop(channel);
-	workers_free(channel->workers);
-	channel->workers = NULL;
-	channel->plugin->close(channel->self);
-	atomic_store(&channel->is_over, true);
-	http_free(channel->http);
-	channel->http = NULL;
+	if (workers_free(channel->workers, BYE_TIMEOUT_MS)) {
+		channel->workers = NULL;
+		channel->plugin->close(channel->self);
+		atomic_store(&channel->is_over, true);
+		http_free(channel->http);
+		channel->http = NULL;
+	} else
+		channel_log(channel, HERALD_FAULT, "worker_stuck",
+			    "a worker did not come back: not closed in order");
 	outbox_add(channel->work, FRAME_BYE, 0);
 	say_last(serve);
 	return 0;

@@ -2,6 +2,7 @@
 #include "host/worker.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "herald/kit.h"
@@ -79,20 +80,29 @@ enum herald_code workers_new(struct herald_channel *channel, unsigned count, str
 	pthread_attr_destroy(&attributes);
 	if (workers->count < count) {
 		tickets_close(channel->tickets);
-		workers_free(workers);
+		CHECK(workers_free(workers, STUCK_AFTER_MS)); /* they have not called the plugin yet */
 		return HERALD_BUSY;
 	}
 	*ret_workers = workers;
 	return HERALD_OK;
 }
 
-void workers_free(struct workers *workers)
+bool workers_free(struct workers *workers, int64_t patience_ms)
 {
+	struct timespec until;
+
 	if (!workers)
-		return;
-	for (unsigned i = 0; i < workers->count; i++)
-		pthread_join(workers->items[i].thread, NULL);
+		return true;
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
+	until.tv_sec += (time_t)(patience_ms / 1000);
+	while (workers->count > 0) {
+		if (pthread_clockjoin_np(workers->items[workers->count - 1].thread, NULL, CLOCK_MONOTONIC,
+					 &until) != 0)
+			return false;
+		workers->count--;
+	}
 	arena_free(workers->arena);
+	return true;
 }
 
 bool workers_are_stuck(struct workers *workers, int64_t now_ms)
