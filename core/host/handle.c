@@ -54,8 +54,12 @@ struct handles *handles_new(struct tickets *tickets)
 
 void handles_free(struct handles *handles)
 {
-	if (handles)
-		arena_free(handles->arena);
+	if (!handles)
+		return;
+	for (size_t i = 0; i < ENTRIES; i++)
+		if (handles->entries[i].is_owed)
+			arena_free(handles->entries[i].ticket->arena);
+	arena_free(handles->arena);
 }
 
 struct herald_ticket *handle_give(struct handles *handles, struct ticket *ticket)

@@ -132,7 +132,7 @@ void ticket_use_end_locked(struct tickets *tickets, struct ticket *ticket);
 
 /* handle.c */
 struct handles *handles_new(struct tickets *tickets);
-void handles_free(struct handles *handles);
+void handles_free(struct handles *handles); /* and the tickets that are owed */
 /* The tickets' lock is held for all three. */
 struct herald_ticket *handle_give(struct handles *handles, struct ticket *ticket); /* NULL: none is free */
 struct ticket *handle_ticket(struct herald_ticket *handle);                        /* NULL: spent */

@@ -93,11 +93,10 @@ bool workers_free(struct workers *workers, int64_t patience_ms)
 
 	if (!workers)
 		return true;
-	CHECK(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
+	CHECK(clock_gettime(CLOCK_REALTIME, &until) == 0);
 	until.tv_sec += (time_t)(patience_ms / 1000);
 	while (workers->count > 0) {
-		if (pthread_clockjoin_np(workers->items[workers->count - 1].thread, NULL, CLOCK_MONOTONIC,
-					 &until) != 0)
+		if (pthread_timedjoin_np(workers->items[workers->count - 1].thread, NULL, &until) != 0)
 			return false;
 		workers->count--;
 	}
