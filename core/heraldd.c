@@ -227,6 +227,7 @@ static int serve(struct daemon *daemon)
 /* Before any thread exists: all of them inherit the mask, and only the main thread reads signals. */
 static int open_signals(void)
 {
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -234,7 +235,7 @@ static int open_signals(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
-	signal(SIGPIPE, SIG_IGN);
+	CHECK(sigaction(SIGPIPE, &ignore, NULL) == 0);
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 

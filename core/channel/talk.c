@@ -179,14 +179,21 @@ static void hear_checked(void *context, struct line *line, uint64_t number,
 	answer(check, code, why);
 }
 
-static void answer_line(struct talk *talk, const struct line *line)
+/* A question changes nothing: what a line did not answer before its end is asked of another process of the
+ * channel, so that a reload fails nobody. */
+static void answer_line(struct talk *talk, struct line *line)
 {
+	if (line)
+		line->is_ready = false;
 	for (size_t i = talk->open_top; i-- > 0;) {
 		struct talk_check *check = talk->open[i].check;
 		if (!check || (line && talk->open[i].line != line))
 			continue;
 		question_close(talk, &talk->open[i]);
-		answer(check, HERALD_BUSY, line ? "the channel process ended" : "the daemon ends");
+		if (line)
+			ask(talk, check);
+		else
+			answer(check, HERALD_BUSY, "the daemon ends");
 	}
 }
 

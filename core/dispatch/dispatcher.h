@@ -74,9 +74,9 @@ void dispatcher_channel_gone(struct dispatcher *dispatcher, int32_t channel, con
 
 /* --- answers of the carrier --- */
 
-void dispatcher_settled(struct dispatcher *dispatcher, int32_t channel, uint64_t ticket,
+void dispatcher_settled(struct dispatcher *dispatcher, int32_t channel, uint64_t number,
 			const struct herald_outcome *outcome);
-void dispatcher_memory(struct dispatcher *dispatcher, int32_t channel, uint64_t ticket,
+void dispatcher_memory(struct dispatcher *dispatcher, int32_t channel, uint64_t number,
 		       struct herald_text memory);
 
 /* --- from the store --- */

@@ -75,8 +75,7 @@ void settle_ticket(struct dispatcher *dispatcher, struct ticket *ticket, const s
 /* As if it had not been leased.  lane 0: where it was. */
 void settle_untried(struct dispatcher *dispatcher, struct ticket *ticket, enum reason reason,
 		    int64_t due_at_ms, int64_t lane);
-void settle_outcome(struct dispatcher *dispatcher, struct ticket *ticket,
-		    const struct herald_outcome *outcome);
+void settle_outcome(struct dispatcher *dispatcher, struct ticket *ticket, const struct herald_outcome *said);
 void settle_crashed(struct dispatcher *dispatcher, struct ticket *ticket);
 void settle_committed(struct dispatcher *dispatcher, struct store_settle *settle);
 void settle_overdue(struct dispatcher *dispatcher, struct outlet *outlet); /* the watchdog */

@@ -43,6 +43,7 @@ class Ledger:
         self.unknown = []  # asked, and the answer never came
         self.promised = {}  # sequence -> notification id
         self.replays = self.refused = 0
+        self.refusals = collections.Counter()  # why
 
     def take(self):
         with self.lock:
@@ -69,7 +70,7 @@ def body_of(sequence, random_source):
 
 
 def post(connection, sequence, ledger):
-    """True: answered, go on; False: the connection is of no use any more."""
+    """True: answered, go on; False: the connection broke with this request under way."""
     # The same body for the same sequence, also when it is asked again.
     body = json.dumps(body_of(sequence, random.Random(sequence))).encode()
     try:
@@ -86,6 +87,7 @@ def post(connection, sequence, ledger):
     ledger.give_back(sequence)
     if answer.status in (409, 429, 503):
         ledger.refused += 1
+        ledger.refusals[json.loads(text).get("detail", "")[:100]] += 1
         time.sleep(0.01)
         return True
     raise AssertionError(f"{answer.status}: {text[:500]}")
@@ -96,6 +98,7 @@ class Load:
         self.house, self.ledger = house, ledger
         self.is_on = True
         self.faults = []
+        self.broken = 0  # connections that broke with a request under way
         self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(threads)]
         for thread in self.threads:
             thread.start()
@@ -104,11 +107,16 @@ class Load:
         connection = None
         while self.is_on:
             try:
-                connection = connection or Connection(self.house.socket)
+                if connection is None:
+                    connection = Connection(self.house.socket)
+                    connection.connect()
                 if not post(connection, self.ledger.take(), self.ledger):
+                    self.broken += 1
                     connection.close()
                     connection = None
-                    time.sleep(0.005)
+            except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BlockingIOError):
+                connection = None
+                time.sleep(0.005)
             except Exception as fault:  # pylint: disable=broad-except
                 self.faults.append(repr(fault))
                 return
@@ -118,6 +126,14 @@ class Load:
         for thread in self.threads:
             thread.join()
         assert not self.faults, self.faults
+
+    def finish(self):
+        """What was asked and never answered is asked again, with the same keys."""
+        connection = Connection(self.house.socket)
+        while self.ledger.unknown:
+            if not post(connection, self.ledger.take(), self.ledger):
+                connection.close()
+                connection = Connection(self.house.socket)
 
 
 class Loop:
@@ -192,13 +208,6 @@ class Loop:
             time.sleep(0.1)
         raise AssertionError("not quiet: " + str({state: len(self.house.deliveries(state)) for state in OPEN}))
 
-    def resend_unknown(self):
-        connection = Connection(self.house.socket)
-        while self.ledger.unknown:
-            if not post(connection, self.ledger.take(), self.ledger):
-                connection.close()
-                connection = Connection(self.house.socket)
-
     def verdict(self):
         states = {}
         for state in ENDED:
@@ -258,7 +267,7 @@ class Loop:
             self.run_kills()
         finally:
             load.stop()
-        self.resend_unknown()
+        load.finish()
         self.wait_until_quiet()
         figures, faults = self.verdict()
         code = self.house.stop()
