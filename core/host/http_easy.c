@@ -17,7 +17,7 @@
 enum {
 	CONNECT_TIMEOUT_MS = 10 * 1000,
 	SLOW_BYTES_PER_S = 10,
-	SLOW_AFTER_S = 30,
+	SLOW_AFTER_S = 60, /* a provider may think for a while before its first byte */
 	/* Servers close what idles for 5 s (Node) to 75 s (nginx): the older a connection, the likelier the
 	 * race between their close and our request, which ends as LOST. */
 	IDLE_CONNECTION_S = 20,
@@ -75,9 +75,11 @@ static int on_ready(void *context, char *to, char *from, int to_port, int from_p
 
 	(void)to, (void)from, (void)to_port, (void)from_port;
 	/* curl wants to send it again on a fresh connection, because the old one ended before any answer: the
-	 * far end may have acted on it all the same. */
-	if (request->has_left && is_message)
+	 * far end may have acted on it all the same, unless it said that it did not (a connection that is
+	 * being closed refuses what it has not begun: RFC 9113 8.7). */
+	if (request->has_left && is_message && !request->is_returned)
 		return CURL_PREREQFUNC_ABORT;
+	request->is_returned = false;
 	if (may_leave(request)) {
 		request->has_left = true;
 		return CURL_PREREQFUNC_OK;
@@ -85,6 +87,19 @@ static int on_ready(void *context, char *to, char *from, int to_port, int from_p
 	http_request_off_wire(request);
 	request->is_taken_back = true;
 	return CURL_PREREQFUNC_ABORT;
+}
+
+/* The only place where curl tells a stream that was refused from a connection that broke.  Should its words
+ * change, such a request ends as LOST, which is the careful reading. */
+static int on_remark(CURL *easy, curl_infotype type, char *text, size_t size, void *context)
+{
+	static const char words[] = "REFUSED_STREAM";
+	struct http_request *request = context;
+
+	(void)easy;
+	if (type == CURLINFO_TEXT && size > sizeof(words) && memcmp(text, words, sizeof(words) - 1) == 0)
+		request->is_returned = true;
+	return 0;
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *context)
@@ -200,7 +215,7 @@ static bool list_fill(struct http_request *request)
 	return is_good;
 }
 
-static void set_content(CURL *easy, const struct http_request *request)
+static void set_content(CURL *easy, struct http_request *request)
 {
 	SET(easy, CURLOPT_URL, request->url);
 	SET(easy, CURLOPT_PROTOCOLS_STR, request->is_plain ? "http" : "https");
@@ -208,6 +223,9 @@ static void set_content(CURL *easy, const struct http_request *request)
 	    (long)(request->is_plain ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
 	/* Rather wait for a connection that can carry many than open one more. */
 	SET(easy, CURLOPT_PIPEWAIT, request->is_plain ? 0L : 1L);
+	SET(easy, CURLOPT_DEBUGFUNCTION, on_remark);
+	SET(easy, CURLOPT_DEBUGDATA, request);
+	SET(easy, CURLOPT_VERBOSE, request->is_plain ? 0L : 1L);
 	SET(easy, CURLOPT_HTTPHEADER, request->list);
 	SET(easy, CURLOPT_USERAGENT, "herald");
 	if (strcmp(request->method, "GET") == 0)

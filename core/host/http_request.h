@@ -48,6 +48,7 @@ struct http_request {
 	bool has_left;      /* the connection was handed the request: it may have been acted on */
 	bool is_taken_back; /* a ticket of it was, before it left */
 	bool was_refused;   /* answered 401 once; sent again with a fresh token */
+	bool is_returned;   /* the far end said that it did not look at it (HTTP/2 REFUSED_STREAM) */
 	const char *bearer; /* the token it went with */
 
 	/* what came back */

@@ -400,6 +400,52 @@ static void an_orphan_takes_the_answer_that_is_still_to_come(void **state)
 	leave(&house);
 }
 
+/* `openssl s_server` with a certificate that nobody vouches for; what it reads goes to its output. */
+static FILE *impostor_start(const char *folder, unsigned *ret_port)
+{
+	char command[1024], line[256];
+
+	snprintf(command, sizeof(command),
+		 "cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key "
+		 "-out cert "
+		 "-days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null "
+		 "&& "
+		 "exec timeout 30 openssl s_server -www -naccept 1 -accept 127.0.0.1:0 -key key -cert cert "
+		 "2>&1",
+		 folder);
+	FILE *pipe = popen(command, "r");
+	assert_non_null(pipe);
+	while (fgets(line, sizeof(line), pipe))
+		if (sscanf(line, "ACCEPT 127.0.0.1:%u", ret_port) == 1)
+			return pipe;
+	fail_msg("openssl s_server did not start: %s", line);
+	return NULL;
+}
+
+static void a_far_end_that_can_not_prove_its_name_gets_nothing(void **state)
+{
+	char folder[] = "/tmp/herald-tls-XXXXXX", base[64], line[1024], command[128];
+	unsigned port = 0;
+	struct daemon daemon = {0};
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	FILE *impostor = impostor_start(folder, &port);
+	snprintf(base, sizeof(base), "https://localhost:%u", port);
+	const struct daemon_option options[] = {{"base", base}, {NULL, NULL}};
+	daemon_start(&daemon, "probe", options);
+	struct herald_outcome outcome = daemon_settled(&daemon, daemon_send(&daemon, "post:/status/200"));
+	assert_int_equal(outcome.verdict, HERALD_DEFERRED);
+	if (!strstr(outcome.reason, "certificate"))
+		fail_msg("%s", outcome.reason);
+	daemon_end(&daemon);
+	while (fgets(line, sizeof(line), impostor) && !strstr(line, "ERROR"))
+		assert_null(strstr(line, "POST"));
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	assert_int_equal(system(command), 0);
+	pclose(impostor);
+}
+
 static void the_example_posts_what_it_was_given(void **state)
 {
 	struct server *server = server_new();
@@ -439,6 +485,7 @@ int main(void)
 		cmocka_unit_test(a_token_goes_to_its_hosts_only),
 		cmocka_unit_test(a_worker_gets_its_answer_in_the_call),
 		cmocka_unit_test(an_orphan_takes_the_answer_that_is_still_to_come),
+		cmocka_unit_test(a_far_end_that_can_not_prove_its_name_gets_nothing),
 		cmocka_unit_test(the_example_posts_what_it_was_given),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
