@@ -57,7 +57,8 @@ struct cli {
 	bool is_json, has_colour;
 	const char *url, *key, *socket, *tenant;
 	long timeout_s;
-	const char *self; /* argv[0] */
+	const char *self;                                   /* argv[0] */
+	void (*on_line)(struct cli *cli, const char *text); /* while cli_stream reads */
 };
 
 /* --- words.c --- */
@@ -80,6 +81,9 @@ struct cli_reply {
  * The caller ends the reply. */
 enum cli_exit cli_call(struct cli *cli, const char *method, const char *path, const json_t *body,
 		       struct cli_reply *ret_reply);
+/* Read a stream until it ends; on_line gets each whole line, without its end. */
+enum cli_exit cli_stream(struct cli *cli, const char *path,
+			 void (*on_line)(struct cli *cli, const char *text));
 void cli_reply_done(struct cli_reply *reply);
 /* Can it be reached at all?  Prints nothing. */
 enum cli_exit cli_probe(struct cli *cli, const char *path, struct cli_reply *ret_reply);
@@ -145,6 +149,7 @@ enum cli_exit cli_audit_verify(struct cli *cli);
 enum cli_exit cli_plugins(struct cli *cli);
 enum cli_exit cli_plugin_describe(struct cli *cli);
 enum cli_exit cli_plugin_check(struct cli *cli);
+enum cli_exit cli_watch(struct cli *cli);
 enum cli_exit cli_doctor(struct cli *cli);
 enum cli_exit cli_completion(struct cli *cli);
 enum cli_exit cli_manual(struct cli *cli);

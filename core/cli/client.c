@@ -11,10 +11,35 @@
 
 enum { REPLY_BYTES_MAX = 64 * 1024 * 1024 };
 
-static size_t body_came(char *data, size_t one, size_t count, void *builder)
+struct inflow {
+	struct cli *cli;
+	struct herald_builder text;
+};
+
+/* Hand over whole lines, keep the rest. */
+static void lines_came(struct inflow *inflow)
 {
+	char *begin = inflow->text.data, *end;
+	size_t left;
+
+	while ((end = strchr(begin, '\n')) != NULL) {
+		*end = 0;
+		inflow->cli->on_line(inflow->cli, begin);
+		begin = end + 1;
+	}
+	left = inflow->text.size - (size_t)(begin - inflow->text.data);
+	memmove(inflow->text.data, begin, left + 1);
+	inflow->text.size = left;
+}
+
+static size_t body_came(char *data, size_t one, size_t count, void *context)
+{
+	struct inflow *inflow = context;
+
 	(void)one;
-	herald_add_bytes(builder, data, count);
+	herald_add_bytes(&inflow->text, data, count);
+	if (inflow->cli->on_line != NULL && inflow->text.size > 0)
+		lines_came(inflow);
 	return count;
 }
 
@@ -56,14 +81,15 @@ static struct curl_slist *headers_of(const struct cli *cli, bool has_body)
 static CURLcode perform(struct cli *cli, const char *method, const char *path, char *body,
 			struct cli_reply *reply, char *trouble)
 {
-	struct herald_builder url, answer;
+	struct inflow inflow = {.cli = cli};
+	struct herald_builder url;
 	struct curl_slist *headers = headers_of(cli, body != NULL);
 	CURL *curl = curl_easy_init();
 	CURLcode code;
 	long status = 0;
 
 	herald_builder_init(&url, 16 * 1024);
-	herald_builder_init(&answer, REPLY_BYTES_MAX);
+	herald_builder_init(&inflow.text, REPLY_BYTES_MAX);
 	herald_addf(&url, "%s%s", cli->url ? cli->url : "http://herald", path);
 	curl_easy_setopt(curl, CURLOPT_URL, url.data);
 	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
@@ -72,10 +98,10 @@ static CURLcode perform(struct cli *cli, const char *method, const char *path, c
 		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, cli->socket);
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, cli->timeout_s);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, cli->on_line ? 0L : cli->timeout_s);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, trouble);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_came);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &inflow);
 	if (body != NULL) {
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
@@ -83,12 +109,12 @@ static CURLcode perform(struct cli *cli, const char *method, const char *path, c
 	code = curl_easy_perform(curl);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	reply->status = (unsigned)status;
-	reply->text = strdup(answer.data);
-	reply->tree = json_loads(answer.data, 0, NULL);
+	reply->text = strdup(inflow.text.data);
+	reply->tree = json_loads(inflow.text.data, 0, NULL);
 	curl_easy_cleanup(curl);
 	curl_slist_free_all(headers);
 	herald_builder_done(&url);
-	herald_builder_done(&answer);
+	herald_builder_done(&inflow.text);
 	return code;
 }
 
@@ -140,6 +166,19 @@ enum cli_exit cli_call(struct cli *cli, const char *method, const char *path, co
 		cli_print_raw(ret_reply);
 	print_problem(ret_reply);
 	return ret_reply->status == 404 ? EXIT_NOTHING : EXIT_REFUSED;
+}
+
+enum cli_exit cli_stream(struct cli *cli, const char *path,
+			 void (*on_line)(struct cli *cli, const char *text))
+{
+	struct cli_reply reply;
+	enum cli_exit result;
+
+	cli->on_line = on_line;
+	result = cli_call(cli, "GET", path, NULL, &reply);
+	cli->on_line = NULL;
+	cli_reply_done(&reply);
+	return result;
 }
 
 enum cli_exit cli_probe(struct cli *cli, const char *path, struct cli_reply *ret_reply)

@@ -186,6 +186,7 @@ const struct cli_command cli_commands[] = {
 	{"keys revoke", "KEY", 1, 1, "Revoke an API key", NULL, cli_key_revoke},
 	{"audit", "", 0, 0, "Who did what, newest first", page_options, cli_audit},
 	{"audit verify", "", 0, 0, "Does the chain of the audit hold", NULL, cli_audit_verify},
+	{"watch", "", 0, 0, "What happens in the daemon, live", NULL, cli_watch},
 	{"doctor", "", 0, 0, "Look at everything that can be wrong, and say what to do", NULL, cli_doctor},
 	{"completion", "bash", 1, 1, "Completion for a shell: source <(herald completion bash)", NULL,
 	 cli_completion},

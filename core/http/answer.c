@@ -67,6 +67,16 @@ void answer_nothing(struct request *request)
 	request->answer = text_of("", 0);
 }
 
+void answer_stream(struct request *request, const char *content_type,
+		   ssize_t (*stream)(struct request *request, char *buffer, size_t size))
+{
+	CHECK(!request->is_answered);
+	request->is_answered = true;
+	request->status = 200;
+	request->content_type = content_type;
+	request->stream = stream;
+}
+
 void answer_page(struct request *request, json_t *items, const char *next)
 {
 	json_t *page = json_pack("{s:o}", "items", items);

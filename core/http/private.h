@@ -78,6 +78,10 @@ void request_woken(struct request *request); /* its questions are answered: run 
 /* heads.c: what the library lets through */
 void request_refuse_if_malformed(struct request *request, const char *version);
 
+/* stream.c: an answer that goes on. */
+struct MHD_Response *stream_response(struct request *request);
+void stream_look(struct request *request); /* its pause is over */
+
 /* router.c */
 extern const struct route routes[];
 extern const size_t route_count;

@@ -345,14 +345,18 @@ static void read_body(struct request *request)
 
 static enum MHD_Result send_answer(struct request *request)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		request->answer.size, (void *)(uintptr_t)request->answer.data, MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response =
+		request->stream != NULL
+			? stream_response(request)
+			: MHD_create_response_from_buffer(request->answer.size,
+							  (void *)(uintptr_t)request->answer.data,
+							  MHD_RESPMEM_PERSISTENT);
 	enum MHD_Result result;
 
 	if (response == NULL)
 		return MHD_NO;
 	MHD_add_response_header(response, "Herald-Request-Id", request->id);
-	if (request->answer.size > 0)
+	if (request->answer.size > 0 || request->stream != NULL)
 		MHD_add_response_header(response, "Content-Type", request->content_type);
 	MHD_add_response_header(response, "Cache-Control", "no-store");
 	for (size_t i = 0; i < request->header_count; i++)

@@ -12,6 +12,7 @@
 #include <microhttpd.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/queue.h"
 #include "channel/talk.h"
@@ -97,6 +98,9 @@ struct request {
 	bool wants_body,
 		has_whole_body; /* ROUTE_BULK: the handler runs again and again while the body comes */
 
+	/* A stream instead of one answer: fills buffer, answers how much; 0: nothing now, -1: the end. */
+	ssize_t (*stream)(struct request *request, char *buffer, size_t size);
+
 	unsigned status;
 	const char *content_type;
 	struct herald_text answer;
@@ -125,7 +129,11 @@ void request_wake(struct request *request);
 void answer_json(struct request *request, unsigned status, const json_t *tree);
 void answer_tree(struct request *request, unsigned status, json_t *tree); /* takes the tree */
 void answer_text(struct request *request, unsigned status, const char *content_type, struct herald_text text);
-void answer_nothing(struct request *request);                                     /* 204 */
+void answer_nothing(struct request *request); /* 204 */
+/* 200, and from then on what stream gives, looked at again about every 250 ms, until it ends or the daemon
+ * drains. */
+void answer_stream(struct request *request, const char *content_type,
+		   ssize_t (*stream)(struct request *request, char *buffer, size_t size));
 void answer_header(struct request *request, const char *name, const char *value); /* before the answer */
 void answer_etag(struct request *request, int64_t version);
 void answer_problem(struct request *request, enum problem problem, const char *format, ...)

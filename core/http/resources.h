@@ -56,6 +56,7 @@ void audit_verify_get(struct request *request);
 void healthz_get(struct request *request);
 void readyz_get(struct request *request);
 void metrics_get(struct request *request);
+void events_get(struct request *request);
 void openapi_get(struct request *request);
 
 #endif

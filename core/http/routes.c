@@ -94,6 +94,8 @@ const struct route routes[] = {
 	 "listAudit", "Who did what, newest first"},
 	{"GET", "/v1/audit/verify", SCOPE_ADMIN | SCOPE_OPERATE, 0, audit_verify_get, "", "verifyAudit",
 	 "Does the chain of the audit hold"},
+	{"GET", "/v1/events", SCOPE_ADMIN | SCOPE_OPERATE, 0, events_get, "follow after", "watchEvents",
+	 "What happens in the daemon, as server-sent events"},
 	{"GET", "/healthz", SCOPE_NONE, 0, healthz_get, "", "alive", "Is the daemon alive"},
 	{"GET", "/readyz", SCOPE_NONE, 0, readyz_get, "", "ready", "Does the daemon take work"},
 	{"GET", "/metrics", SCOPE_NONE, ROUTE_TEXT, metrics_get, "", "metrics", "Figures for Prometheus"},

@@ -127,7 +127,10 @@ static void run_sleepers(struct api_thread *thread, int64_t now_mono_ms)
 			continue;
 		}
 		*link = request->next_sleeper;
-		request_wake(request);
+		if (request->stream != NULL)
+			stream_look(request);
+		else
+			request_wake(request);
 	}
 }
 

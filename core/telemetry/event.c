@@ -174,6 +174,7 @@ void event_emit_at(enum event_kind kind, enum event_level level, const struct ev
 
 	if (is_admitted) {
 		struct event_line line;
+		event_ring_put(&head, fields, count);
 		if (is_json)
 			event_line_json(&line, &head, fields, count);
 		else

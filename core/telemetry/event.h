@@ -118,6 +118,12 @@ void event_emit_at(enum event_kind kind, enum event_level level, const struct ev
  * before the end. */
 void event_flush(void);
 
+/* For whoever watches live.  Lines that are written are numbered from 1; event_last tells the newest, 0:
+ * none. event_next_after copies the next line after that number, as JSON without a line end, and answers its
+ * number; 0: none yet. */
+uint64_t event_last(void);
+uint64_t event_next_after(uint64_t after, char *ret_line, size_t size);
+
 const char *event_name(enum event_kind kind);     /* "channel_died" */
 const char *event_sentence(enum event_kind kind); /* for the documentation */
 enum event_level event_level_of(enum event_kind kind);

@@ -28,6 +28,9 @@ void event_line_json(struct event_line *line, const struct event_head *head, con
 void event_line_text(struct event_line *line, const struct event_head *head, const struct event_field *fields,
 		     size_t count);
 
+/* Keep the line for whoever watches. */
+void event_ring_put(const struct event_head *head, const struct event_field *fields, size_t count);
+
 /* process_*: CPU, memory, descriptors, threads, start. */
 void metric_process_text(struct herald_builder *builder);
 
