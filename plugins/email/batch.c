@@ -4,8 +4,12 @@
  * spent it), by a message that cannot be built, or by what ended the session before it. */
 #include "batch.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "herald/kit.h"
 #include "verdict.h"
@@ -154,6 +158,32 @@ static void spend_rest(const struct batch_context *context, const struct herald_
 	}
 }
 
+/* Both libraries (libcurl's TLS, too) write to sockets that may be closed.  SIGPIPE is the thread's own: keep
+ * it off, and leave none behind. */
+static bool block_sigpipe(sigset_t *ret_before)
+{
+	sigset_t pipe, pending;
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	sigpending(&pending);
+	pthread_sigmask(SIG_BLOCK, &pipe, ret_before);
+	return sigismember(&pending, SIGPIPE) == 1;
+}
+
+static void restore_sigpipe(bool was_pending, const sigset_t *before)
+{
+	static const struct timespec at_once = {0, 0};
+	sigset_t pipe;
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	if (!was_pending)
+		while (sigtimedwait(&pipe, NULL, &at_once) < 0 && errno == EINTR)
+			;
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
 void batch_send(const struct batch_context *context, const struct herald_job *const *jobs, size_t count)
 {
 	size_t per_session = context->settings->messages_per_session;
@@ -162,6 +192,8 @@ void batch_send(const struct batch_context *context, const struct herald_job *co
 	struct reply reply = {.stage = REPLY_CONNECT, .fault = REPLY_LOST};
 	size_t at = 0;
 	bool is_well = true;
+	sigset_t before;
+	bool was_pending = block_sigpipe(&before);
 
 	load.parcels = calloc(most, sizeof(*load.parcels));
 	load.letters = calloc(most, sizeof(*load.letters));
@@ -179,4 +211,5 @@ void batch_send(const struct batch_context *context, const struct herald_job *co
 	spend_rest(context, jobs + at, count - at, &reply);
 	free(load.parcels);
 	free(load.letters);
+	restore_sigpipe(was_pending, &before);
 }

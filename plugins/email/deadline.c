@@ -157,7 +157,7 @@ static bool is_adopted(struct deadline_keeper *keeper, unsigned long inode)
 static bool is_new_session(struct deadline_keeper *keeper, int folder, const char *name, uint16_t port,
 			   unsigned long *ret_inode)
 {
-	struct sockaddr_storage peer;
+	struct sockaddr_storage peer = {0};
 	socklen_t size = sizeof(peer);
 	char target[64];
 	ssize_t length = readlinkat(folder, name, target, sizeof(target) - 1);

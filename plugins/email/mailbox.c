@@ -121,7 +121,7 @@ enum herald_code domain_read(const char *text, size_t labels_min, struct domain 
 			     struct herald_error *err)
 {
 	size_t size = strnlen(text, INPUT_BYTES_MAX + 1);
-	struct domain domain;
+	struct domain domain = {0};
 	char *ascii = NULL;
 
 	if (size == 0 || size > INPUT_BYTES_MAX || !herald_utf8_valid(text, size))

@@ -186,20 +186,23 @@ static CURLcode on_tls(CURL *easy, void *context, void *argument)
 	return done == 1 ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
 }
 
+/* One option after the other, until one is refused. */
+#define SET(option, value) (code = code ? code : curl_easy_setopt(easy, option, value))
+
 static CURLcode set_up_tls(struct transfer *t)
 {
 	CURL *easy = t->easy;
 	CURLcode code = CURLE_OK;
 
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_USE_SSL, (long)CURLUSESSL_ALL);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, t);
+	SET(CURLOPT_USE_SSL, (long)CURLUSESSL_ALL);
+	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(CURLOPT_SSL_CTX_FUNCTION, on_tls);
+	SET(CURLOPT_SSL_CTX_DATA, t);
 	if (*t->settings->ca_file) {
-		code = code ? code : curl_easy_setopt(easy, CURLOPT_CAINFO, t->settings->ca_file);
-		code = code ? code : curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+		SET(CURLOPT_CAINFO, t->settings->ca_file);
+		SET(CURLOPT_CAPATH, NULL);
 	}
 	return code;
 }
@@ -214,36 +217,36 @@ static CURLcode set_up(struct transfer *t)
 	snprintf(url, sizeof(url), strchr(s->host.text, ':') ? "%s://[%s]:%u/%s" : "%s://%s:%u/%s",
 		 s->security == SESSION_TLS ? "smtps" : "smtp", s->host.text, (unsigned)s->port,
 		 s->helo.text);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_URL, url);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)s->setup_ms);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(s->setup_ms + s->message_ms));
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_line);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_READDATA, t);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_ready);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-	code = code ? code : curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t);
+	SET(CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+	SET(CURLOPT_URL, url);
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_PROXY, "");
+	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(CURLOPT_UPLOAD, 1L);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)s->setup_ms);
+	SET(CURLOPT_TIMEOUT_MS, (long)(s->setup_ms + s->message_ms));
+	SET(CURLOPT_ERRORBUFFER, t->error);
+	SET(CURLOPT_HEADERFUNCTION, on_line);
+	SET(CURLOPT_HEADERDATA, t);
+	SET(CURLOPT_READFUNCTION, on_read);
+	SET(CURLOPT_READDATA, t);
+	SET(CURLOPT_PREREQFUNCTION, on_ready);
+	SET(CURLOPT_PREREQDATA, t);
+	SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
+	SET(CURLOPT_OPENSOCKETDATA, t);
+	SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	SET(CURLOPT_CLOSESOCKETDATA, t);
 	/* Else 120 s, also for the reply to the end of the content. */
-	code = code ? code
-		    : curl_easy_setopt(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT,
-				       (long)((s->message_ms + s->setup_ms) / 1000 + 1));
+	SET(CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)((s->message_ms + s->setup_ms) / 1000 + 1));
 	if (*s->user) {
-		code = code ? code : curl_easy_setopt(easy, CURLOPT_USERNAME, s->user);
-		code = code ? code : curl_easy_setopt(easy, CURLOPT_PASSWORD, s->password);
+		SET(CURLOPT_USERNAME, s->user);
+		SET(CURLOPT_PASSWORD, s->password);
 		code = code ? code : curl_easy_setopt(easy, CURLOPT_LOGIN_OPTIONS, "AUTH=PLAIN;AUTH=LOGIN");
 	}
 	return code || s->security == SESSION_PLAIN ? code : set_up_tls(t);
 }
+
+#undef SET
 
 static enum reply_stage stage_of(const struct transfer *t)
 {

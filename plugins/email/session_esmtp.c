@@ -15,13 +15,9 @@
 #include <libesmtp.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
 	QUIT_MS = 5000,              /* for a goodbye that nobody needs */
@@ -375,38 +371,11 @@ static void run_at(struct esmtp *e, const char *server)
 	deadline_free(e->deadline);
 }
 
-/* The library writes to sockets that may be closed.  SIGPIPE is the thread's own: keep it off, and leave none
- * behind. */
-static bool block_sigpipe(sigset_t *ret_before)
-{
-	sigset_t pipe, pending;
-
-	sigemptyset(&pipe);
-	sigaddset(&pipe, SIGPIPE);
-	sigpending(&pending);
-	pthread_sigmask(SIG_BLOCK, &pipe, ret_before);
-	return sigismember(&pending, SIGPIPE) == 1;
-}
-
-static void restore_sigpipe(bool was_pending, const sigset_t *before)
-{
-	static const struct timespec at_once = {0, 0};
-	sigset_t pipe;
-
-	sigemptyset(&pipe);
-	sigaddset(&pipe, SIGPIPE);
-	if (!was_pending)
-		while (sigtimedwait(&pipe, NULL, &at_once) < 0 && errno == EINTR)
-			;
-	pthread_sigmask(SIG_SETMASK, before, NULL);
-}
-
 void session_esmtp_run(const struct session_settings *settings, const struct session_letter *letters,
 		       size_t count, const struct session_events *events, struct session_report *ret_report)
 {
 	const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *addresses = NULL;
-	sigset_t before;
 	int tried = 0;
 
 	*ret_report = (struct session_report){.is_ill = true}; /* until connected */
@@ -414,7 +383,6 @@ void session_esmtp_run(const struct session_settings *settings, const struct ses
 	int code = getaddrinfo(settings->host.text, NULL, &hints, &addresses);
 	if (code != 0)
 		reply_say(&ret_report->reply, gai_strerror(code), SIZE_MAX);
-	bool was_pending = block_sigpipe(&before);
 	/* One numeric address at a time: the library would go on to the next without the line (see
 	 * deadline.h). */
 	for (struct addrinfo *a = addresses; a && tried < ADDRESSES_MAX && ret_report->connections == 0;
@@ -437,7 +405,6 @@ void session_esmtp_run(const struct session_settings *settings, const struct ses
 		snprintf(server, sizeof(server), "%s:%u", name, (unsigned)settings->port);
 		run_at(&e, server);
 	}
-	restore_sigpipe(was_pending, &before);
 	if (addresses)
 		freeaddrinfo(addresses);
 }

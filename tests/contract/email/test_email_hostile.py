@@ -260,6 +260,22 @@ def test_a_tls_handshake_that_hangs_is_cut_off(serve, authority):
     assert done.verdicts() == [DEFERRED] * 2 and done.seconds < 4
 
 
+def test_a_relay_that_hangs_up_in_the_content_kills_nobody(serve, authority):
+    """OpenSSL writes to the closed socket: the process would die of SIGPIPE."""
+
+    class Halfway(Starttls):
+        def on_data(self, line):
+            self.send(b"354 go ahead\r\n")
+            self.socket.recv(1000)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            raise Hangup()
+
+    server = serve(Halfway, tls=authority.context())
+    given = options(server.port, relay_host="localhost", security="starttls", ca_file=str(authority.file))
+    done = send(given, [message(i, text=("y" * 70 + "\n") * 50000) for i in range(2)])
+    assert done.verdicts() == [DEFERRED] * 2
+
+
 def test_the_environment_decides_nothing(serve, authority, tmp_path):
     """Neither a proxy, nor a netrc, nor an authority from somebody's home directory."""
     trap = serve(Session)
