@@ -5,7 +5,7 @@ import ssl
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 DAY = datetime.timedelta(days=1)
@@ -31,9 +31,10 @@ class Authority:
         self.file = folder / "authority.pem"
         self.file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, label, hosts=("localhost",), ips=(), common_name="relay.test", begin=-1, end=5, issuer=None):
+    def issue(self, label, hosts=("localhost",), ips=(), common_name="relay.test", begin=-1, end=5, issuer=None,
+              digest="sha256", rsa_bits=0):
         """Files of a key and a certificate.  begin and end in days from now; issuer None: this authority."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = rsa.generate_private_key(65537, rsa_bits) if rsa_bits else ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.utcnow()
         builder = (
             x509.CertificateBuilder().subject_name(name_of(common_name))
@@ -44,7 +45,8 @@ class Authority:
         names += [x509.IPAddress(ipaddress.ip_address(ip)) for ip in ips]
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        certificate = builder.sign(self.key if issuer is None else key, hashes.SHA256())
+        certificate = builder.sign(self.key if issuer is None else key,
+                                   {"sha1": hashes.SHA1, "sha256": hashes.SHA256}[digest]())
         file = self.folder / (label + ".pem")
         file.write_bytes(
             key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL,
@@ -57,5 +59,7 @@ class Authority:
         if minimum < ssl.TLSVersion.TLSv1_2:
             context.set_ciphers("ALL:@SECLEVEL=0")
         context.minimum_version, context.maximum_version = minimum, maximum
+        if options.get("rsa_bits") or options.get("digest"):
+            context.set_ciphers("DEFAULT:@SECLEVEL=0")
         context.load_cert_chain(self.issue(label, **options))
         return context
