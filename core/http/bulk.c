@@ -239,12 +239,14 @@ static void bulk_turn(struct request *request)
 	struct bulk *bulk = request->state;
 	struct herald_text text;
 
-	bulk->lines = arena_array_of(bulk->turn, LINES_PER_TURN, struct line);
 	if (!bulk->is_full && !has_room(bulk) && take_line(request, bulk, &text))
 		refuse_rest(request, bulk);
 	while (!bulk->is_full && bulk->line_count < LINES_PER_TURN && take_line(request, bulk, &text)) {
-		struct line *line = &bulk->lines[bulk->line_count++];
+		struct line *line;
 
+		if (bulk->line_count == 0)
+			bulk->lines = arena_array_of(bulk->turn, LINES_PER_TURN, struct line);
+		line = &bulk->lines[bulk->line_count++];
 		line->number = bulk->number;
 		begin_line(request, bulk, line, text);
 	}

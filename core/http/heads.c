@@ -126,6 +126,8 @@ void request_refuse_if_malformed(struct request *request, const char *version)
 			       REQUEST_LINE_BYTES_MAX);
 	else if (wrong != NULL)
 		answer_problem(request, PROBLEM_malformed_request, "%s", wrong);
-	if (request->is_answered)
-		answer_header(request, "Connection", "close");
+	if (!request->is_answered)
+		return;
+	request->has_doubtful_head = true;
+	answer_header(request, "Connection", "close");
 }

@@ -1,7 +1,7 @@
 /* The life of a request, from its target to the end of its answer: see request.h.
  *
  * Order: head checked, route found, key checked, admission, and only then the first byte of the body is kept.
- * A refusal is answered without reading the body, and the connection is then closed. */
+ * What was refused before never keeps a byte of its body. */
 #include "http/request.h"
 
 #include <openssl/rand.h>
@@ -272,6 +272,15 @@ static void take_key(struct request *request)
 	request->holds_key = true;
 }
 
+/* A refusal waits for the end of a short body, so that the connection can go on and the answer cannot be lost
+ * in a reset; a long or a doubtful one is not read at all, and the library then closes the connection. */
+static bool has_to_close(const struct request *request)
+{
+	return request->has_doubtful_head || *header(request, "Transfer-Encoding") != 0 ||
+	       *header(request, "Expect") != 0 ||
+	       strtoull(header(request, "Content-Length"), NULL, 10) > BODY_BYTES_MAX;
+}
+
 static void check_head(struct request *request, const char *method, const char *version)
 {
 	request->is_checked = true;
@@ -290,7 +299,7 @@ static void check_head(struct request *request, const char *method, const char *
 		admit(request);
 	if (!request->is_answered)
 		take_key(request);
-	request->is_refused_early = request->is_answered;
+	request->is_refused_early = request->is_answered && has_to_close(request);
 	if (!request->is_answered && (request->route->flags & ROUTE_BULK) != 0)
 		request->body.size_max = BULK_BODY_BYTES_MAX;
 }
@@ -393,8 +402,6 @@ enum MHD_Result request_arrived(struct request *request, const char *method, con
 	if (!request->is_checked) {
 		check_head(request, method, version);
 		patience_for_bytes(request->patience);
-		/* Answered before the body: the library closes the connection, because it cannot know what
-		 * follows. */
 		return request->is_refused_early ? send_answer(request) : MHD_YES;
 	}
 	if (request->is_answered) {
@@ -411,7 +418,8 @@ enum MHD_Result request_arrived(struct request *request, const char *method, con
 		if (!is_over)
 			herald_add_bytes(&request->body, data, *size);
 		*size = 0;
-		if (is_over || (request->route->flags & ROUTE_BULK) == 0)
+		/* The library hands over all chunks that it has already, also to a suspended connection. */
+		if (is_over || request->is_suspended || (request->route->flags & ROUTE_BULK) == 0)
 			return MHD_YES;
 	} else {
 		request->has_whole_body = true;

@@ -94,7 +94,8 @@ struct request {
 	_Atomic int waiting; /* questions without an answer */
 	request_step next;
 	struct patience *patience;
-	bool is_suspended, is_answered, is_refused_early, is_admin_socket, holds_key, is_checked;
+	bool is_suspended, is_answered, is_refused_early, is_admin_socket, holds_key, is_checked,
+		has_doubtful_head;
 	bool wants_body,
 		has_whole_body; /* ROUTE_BULK: the handler runs again and again while the body comes */
 

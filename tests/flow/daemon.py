@@ -77,7 +77,10 @@ class Client:
         if self.connection is None:
             self.connection = self.connect()
         try:
-            self.connection.request(method, target, body=data, headers=all_headers)
+            try:
+                self.connection.request(method, target, body=data, headers=all_headers)
+            except BrokenPipeError:
+                pass  # refused before the body was read: the answer is there
             answer = self.connection.getresponse()
             return Answer(answer.status, dict(answer.getheaders()), answer.read())
         except (OSError, http.client.HTTPException):
@@ -115,10 +118,10 @@ class Client:
         body = {"content": {"default": {"subject": "About {{category.name}}", "text": "Hello"}}, **more}
         return self.ok("PUT", f"/v1/categories/{name}", body)
 
-    def recipient(self, name, *addresses, **more):
+    def recipient(self, who, *addresses, **more):
         """Addresses are texts (of kind loopback) or whole objects."""
         rows = [{"kind": "loopback", "address": a} if isinstance(a, str) else a for a in addresses or ("ok",)]
-        return self.ok("PUT", f"/v1/recipients/{quote(name, safe='')}", {"addresses": rows, **more})
+        return self.ok("PUT", f"/v1/recipients/{quote(who, safe='')}", {"addresses": rows, **more})
 
     def send(self, *to, category="news", headers=None, **more):
         """The id of an accepted notification.  to: recipients' ids, or whole entries."""
@@ -173,6 +176,7 @@ class Daemon:
 
     def start(self, is_ready=True):
         import os
+        self.is_ended_by_us = False
         with open(self.log_path, "ab") as log:
             begin = log.tell()
             words = [program("heraldd"), "--config", str(self.conf), "--data", str(self.data), "--run", str(self.run),
@@ -242,10 +246,17 @@ class Daemon:
             client.close()
 
     def stop(self, number=signal.SIGTERM, seconds=45):
+        self.is_ended_by_us = True
         self._forget_clients()
         return end_process(self.process, number, seconds)
 
+    def wait(self, seconds=45):
+        """The exit status of a daemon that was told to end."""
+        self.is_ended_by_us = True
+        return self.process.wait(seconds)
+
     def kill(self):
+        self.is_ended_by_us = True
         self._forget_clients()
         self.process.kill()
         self.process.wait()
@@ -259,7 +270,8 @@ class Daemon:
 
     def close(self):
         """Ends it in order; whatever it or a sanitizer complained of is a failure of the test."""
-        status = self.stop() if self.process.poll() is None else 0
+        is_over = self.process.poll() is not None
+        status = self.process.returncode if is_over and not self.is_ended_by_us else self.stop() if not is_over else 0
         log = self.log()
         for mark in ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "WARNING: ThreadSanitizer", "CHECK"):
             assert mark not in log, log[log.index(mark) - 2000:][:8000]
