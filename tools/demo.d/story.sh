@@ -71,6 +71,7 @@ people() {
         sms=+4366012345604 email=dora@example.org
     person emil Emil 'e-mail; wants peace until next year' \
         email=emil@example.org
+    typed_only "echo '$(cat "$dir/emil.json")' | herald recipients put emil"
     typed_only 'herald prefs set ben channels.sms=false'
     typed_only "herald prefs set cleo 'order=[\"email\", \"sms\"]' 'categories={\"order.shipped\": {\"strategy\": \"first\"}}'"
     typed_only 'herald prefs set dora unsubscribed_all=true'
@@ -97,7 +98,7 @@ one_to_all() {
     echo
     say 'What arrived, and how long after it was accepted:'
     show_arrivals 0 "$accepted_at"
-    say "${bold}First delivery $(seconds $((first_ms - began_ms))) s after tools/demo began, $(seconds $((first_ms - start_ms))) s after heraldd did.$plain"
+    say "${bold}First delivery $(seconds $((first_ms - began_ms))) s after tools/demo began, $(seconds $((first_ms - start_ms))) s after heraldd was started.$plain"
     echo
     say 'And why not the rest?'
     typed "herald show $ntf"
@@ -148,7 +149,7 @@ fails_and_recovers() {
     await 30 'two tries by SMS to fail' has_failed 2
     show_arrivals "$last" "$accepted_at"
     say 'Bot and e-mail went on as if nothing were wrong; the SMS waits:'
-    typed 'herald deliveries --state queued'
+    typed_until_found 'herald deliveries --state queued'
     control '{"channel": "sms", "fail": {"status": 429, "retry_after": 2, "count": 1}}'
     say 'Now the service says 429, "not before 2 s from now", once; then it is well.'
     await 40 'the SMS to be delivered' is_done "$ntf"
@@ -174,8 +175,8 @@ kill_minus_nine() {
     last=$(seen) count=40 each=6
     all=$((count * each))
     bulk 5001 $((5000 + count)) >"$dir/bulk"
-    control '{"channel": "all", "latency_ms": 30}'
-    say "$count notifications to ada, ben and cleo: $all deliveries.  The far ends take 30 ms for each answer."
+    control '{"channel": "all", "latency_ms": 50}'
+    say "$count notifications to ada, ben and cleo: $all deliveries.  The far ends take 50 ms for each answer."
     curl -sS --unix-socket "$HERALD_SOCKET" http://herald/v1/notifications/bulk -H 'Content-Type: application/x-ndjson' \
         --data-binary "@$dir/bulk" >"$dir/bulk.out" || fail 'heraldd did not take them'
     [ "$(grep -c '"id"' "$dir/bulk.out")" -eq "$count" ] || fail "heraldd did not accept all: $(head -n 3 "$dir/bulk.out")"
@@ -187,7 +188,8 @@ kill_minus_nine() {
     killed_pid=$heraldd
     heraldd=''
     start_heraldd
-    say "heraldd again: pid $heraldd instead of $killed_pid, ready after $ready_s s.$(resolution)"
+    say "heraldd again: pid $heraldd instead of $killed_pid, ready after $ready_s s."
+    resolution
     await 60 "all $all deliveries" has_seen $((last + all))
     say "$(($(seen) - last)) of $all have arrived, $(seconds $(($(now_ms) - start_ms))) s after it was started again."
     control '{"channel": "all", "clear": true}'
@@ -195,7 +197,7 @@ kill_minus_nine() {
 
 # What the boards of the killed run said, from the log of the new one.
 resolution() {
-    sed -n 's/.*"event":"board_resolved".*"untried":\([0-9]*\),"done":\([0-9]*\),"uncertain":\([0-9]*\).*/  It had \2 answered but not noted, \1 not begun, \3 uncertain./p' "$dir/heraldd.log"
+    sed -n 's/.*"event":"board_resolved".*"untried":\([0-9]*\),"done":\([0-9]*\),"uncertain":\([0-9]*\).*/  In hand at the kill: \2 that its channel processes finished, \1 not begun, \3 uncertain./p' "$dir/heraldd.log"
 }
 
 story() {
@@ -217,9 +219,11 @@ is_quiet() { # nothing can arrive any more
 }
 
 account() {
-    chapter '7  The account'
+    chapter '7  What should have arrived, and what did'
     await 60 'everything to come to its end' is_quiet
     arrivals 0
+    say "The story took $(seconds $(($(now_ms) - began_ms - ${build_ms:-0}))) s beside the build."
+    echo
     awk -v mode=account -v green="$green" -v red="$red" -v bold="$bold" -v plain="$plain" \
         -f "$here/tools/demo.d/arrivals.awk" "$dir/people" "$dir/expected" "$dir/arrivals"
 }
