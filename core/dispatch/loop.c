@@ -56,6 +56,7 @@ struct loop {
 	size_t channel_count;
 	int64_t mono, published_ms, flushed_ms;
 	bool is_active, is_draining, are_processes_draining, is_stopping;
+	struct queue_item *taken_back; /* answered when the roster shows what they did */
 };
 
 struct loop *loop_new(void)
@@ -71,6 +72,17 @@ struct loop *loop_new(void)
 	loop->orders = queue_new(0);
 	loop->replies = queue_new(0);
 	return loop;
+}
+
+static void answer_taken_back(struct loop *loop)
+{
+	struct queue_item *item = loop->taken_back, *next;
+
+	loop->taken_back = NULL;
+	for (; item != NULL; item = next) {
+		next = item->next;
+		store_op_done((struct store_op *)item);
+	}
 }
 
 void loop_free(struct loop *loop)
@@ -94,6 +106,7 @@ void loop_free(struct loop *loop)
 	}
 	queue_take_all(loop->commits); /* they live in the dispatcher's tickets */
 	dispatcher_free(loop->dispatcher);
+	answer_taken_back(loop);
 	queue_free(loop->jobs);
 	queue_free(loop->notes);
 	queue_free(loop->take_backs);
@@ -151,8 +164,10 @@ static void book_submit(void *context, struct store_op *op)
 
 static void book_taken_back(void *context, struct store_op *op)
 {
-	(void)context;
-	store_op_done(op);
+	struct loop *loop = context;
+
+	op->item.next = loop->taken_back;
+	loop->taken_back = &op->item;
 }
 
 static uint64_t carrier_submit(void *context, int32_t channel, const struct job *job, int64_t timeout_ms)
@@ -409,6 +424,7 @@ static void turn(struct loop *loop, bool is_supervisor_ready)
 	supervisor_flush(loop->supervisor);
 	drain_on(loop);
 	publish(loop);
+	answer_taken_back(loop);
 	if (loop->mono - loop->flushed_ms >= EVENT_FLUSH_MS) {
 		loop->flushed_ms = loop->mono;
 		event_flush();
@@ -432,6 +448,7 @@ static void *run(void *context)
 
 		turn(loop, ready > 0 && (set[0].revents & POLLIN) != 0);
 	}
+	answer_taken_back(loop);
 	return NULL;
 }
 
