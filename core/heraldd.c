@@ -1,39 +1,43 @@
 /* heraldd: the notification router's daemon.  This page is the map of the house; docs/architecture.md tells
- *it at length.
+ * it at length.
  *
- *	plugins ------ include/herald ------ the border: plain C11, libc only ------ cli
+ *   plugins ----- include/herald ----- the border: plain C11, libc only ----- cli
  *
- *	7  heraldd, herald_channel	the two mains: start and stop, own all threads
- *	6  http				asked from outside: API, pages, health
- *	5  intake   clerk   dispatch	accept once | what waits for a time | deliver until settled
- *	4  channel          host	talk to channel processes | be one
- *	3  route            store	decide (pure) | remember
- *	2  config  model    wire	what the operator said | what we talk about | frames between processes
- *	1  base    telemetry		knows nothing of notifications | events and metrics
+ *   7  heraldd, herald_channel   the two mains: start and stop, own all threads
+ *   6  http                      asked from outside: API, health
+ *   5  intake, clerk, dispatch   accept once | what waits for a time | deliver until settled
+ *   4  channel, host             talk to channel processes | be one
+ *   3  route, store              decide (pure) | remember
+ *   2  config, model, wire       what the operator said | what we talk about | frames between processes
+ *   1  base, telemetry           knows nothing of notifications | events and metrics
  *
- * A floor looks down, never up; core/<floor>/CMakeLists.txt says at whom, and the build refuses the rest.
+ * A floor looks down, never up: core/<floor>/CMakeLists.txt says at whom, and the build refuses the rest.
  *
  * One notification, from POST to receipt, in twelve steps:
  *
- *	 1  http reads the request			(API thread)
- *	 2  and knows the resource
- *	 3  intake plans: who, where, what, and why not; a permit is room promised ahead
- *	 4  store: one writer, many operations, one commit, one fsync	(writer thread)
- *	 5  202: the promise
- *	 6  dispatch takes the job, born leased with a permit, or claimed from a lane	(dispatcher thread)
- *	 7  channel hands it over: a slot on the board, a frame on the work socket
- *	 8  host calls the plugin, carries its requests	(herald-channel)
- *	 9  the ticket is spent, once: the slot is DONE
- *	10  verdict: what happened becomes what comes next (pure)	(dispatcher thread)
- *	11  the settle is committed, then the slot is free	(writer thread)
- *	12  receipts come in over the talk socket
+ *    1  http reads the request                                              API thread
+ *    2  and knows the resource
+ *    3  intake plans: who, where, what, why not; takes a permit, room promised ahead
+ *    4  store: one writer, many operations, one commit, one fsync           writer thread
+ *    5  202: the promise                                                    API thread
+ *    6  dispatch takes the job: born leased with a permit, or claimed       dispatcher thread
+ *    7  channel hands it over: a slot on the board, a frame on the socket
+ *    8  host calls the plugin and carries its requests                      herald-channel
+ *    9  the ticket is spent, once: the slot is DONE
+ *   10  verdict: what happened becomes what comes next (pure)               dispatcher thread
+ *   11  the settle is committed, then the slot is free                      writer thread
+ *   12  receipts come in over the talk socket                               API and talk threads
  *
- * Rooms of dispatch: dispatcher (the trunk: clocks, inputs, one turn), take (jobs into hand and out to the
- * carrier), settle (how a ticket ends), claim (asking the store, giving permits), takeback (after the answer
- * nothing starts), memory (what a plugin learned), ticket (the index of what is in hand), outlet (one
- *channel), destination (window and breaker), lane (whose turn it is), limit (how often), roster (what others
- *may see), start (what an earlier run left open), loop (the thread). Rooms of this floor: heraldd_arguments,
- *heraldd_places, heraldd_life (start and stop), heraldd_check. */
+ * The rooms of dispatch:
+ *
+ *   dispatcher (the trunk: clocks, inputs, one turn), take (jobs into hand and out to the carrier),
+ *   settle (how a ticket ends), claim (asking the store, giving permits),
+ *   takeback (after the answer nothing starts), memory (what a plugin learned about an address),
+ *   ticket (the index of what is in hand), outlet (one channel), destination (window and breaker),
+ *   lane (whose turn it is), limit (how often), roster (what others may see),
+ *   start (what an earlier run left open), facts (what plugins said before), loop (the thread)
+ *
+ * and of this floor: heraldd_arguments, heraldd_places, heraldd_life (start and stop), heraldd_check. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "channel/talk.h"
 #include "clerk/clerk.h"
+#include "dispatch/facts.h"
 #include "dispatch/loop.h"
 #include "dispatch/start.h"
 #include "heraldd_places.h"
@@ -40,7 +41,7 @@ struct life {
 	struct talk *talk;
 	struct clerk *clerk;
 	struct http *http;
-	const char *board_dir;
+	const char *board_dir, *facts_path;
 	bool is_looping, are_requests_done;
 };
 
@@ -74,7 +75,8 @@ static struct outlet_policy policy_of(const struct config *config, const struct 
 		.attempts_max = (uint32_t)channel->attempts_max,
 		.uncertain = uncertain[channel->uncertain_policy],
 		.has_receipts = channel->receipts,
-		.backoff = {delivery->backoff_least.ms, delivery->backoff_most.ms, delivery->retry_after_most.ms},
+		.backoff = {delivery->backoff_least.ms, delivery->backoff_most.ms,
+			    delivery->retry_after_most.ms},
 		.destination =
 			{
 				.window = (uint32_t)channel->window,
@@ -103,7 +105,8 @@ static struct outlet_policy policy_plain(const struct config *config)
 
 	return (struct outlet_policy){
 		.attempts_max = ATTEMPTS_MAX_DEFAULT,
-		.backoff = {delivery->backoff_least.ms, delivery->backoff_most.ms, delivery->retry_after_most.ms},
+		.backoff = {delivery->backoff_least.ms, delivery->backoff_most.ms,
+			    delivery->retry_after_most.ms},
 	};
 }
 
@@ -169,6 +172,7 @@ static enum herald_code start_store(struct life *life, struct herald_error *err)
 	if (code != HERALD_OK)
 		return code;
 	life->board_dir = arena_printf(life->arena, "%s/boards", config->store.path);
+	life->facts_path = arena_printf(life->arena, "%s/channels", config->store.path);
 	event(EVENT_store_opened, EVENT_TEXT("path", config->store.path));
 	return places_make_dir(life->board_dir, err);
 }
@@ -177,6 +181,7 @@ static enum herald_code resolve(struct life *life, const struct loop_channel *ch
 				struct herald_error *err)
 {
 	const struct outlet_policy *policies[CHANNELS_MAX] = {NULL};
+	int64_t idempotent_ms[CHANNELS_MAX] = {0};
 	const struct outlet_policy plain = policy_plain(life->config);
 	const struct start_settings settings = {
 		.store = life->store,
@@ -184,13 +189,23 @@ static enum herald_code resolve(struct life *life, const struct loop_channel *ch
 		.board_dir = life->board_dir,
 		.policies = policies,
 		.plain = &plain,
+		.idempotent_ms = idempotent_ms,
 		.seed = (uint64_t)store_run(life->store),
 	};
 	struct start_report report = {0};
+	struct facts *facts;
+	size_t fact_count;
 	enum herald_code code;
 
-	for (size_t i = 0; i < count; i++)
+	code = facts_read(life->facts_path, life->arena, &facts, &fact_count, err);
+	if (code != HERALD_OK)
+		return code;
+	for (size_t i = 0; i < count; i++) {
+		const struct facts *known = facts_find(facts, fact_count, channels[i].policy.name);
+
 		policies[channels[i].number] = &channels[i].policy;
+		idempotent_ms[channels[i].number] = known == NULL ? 0 : known->idempotent_ms;
+	}
 	code = start_resolve(&settings, &report, err);
 	if (code == HERALD_OK && report.untried + report.uncertain + report.crashed + report.done > 0)
 		event(EVENT_board_resolved, EVENT_INT("untried", (int64_t)report.untried),
@@ -206,7 +221,8 @@ static bool is_known(const struct roster *roster)
 	for (size_t i = 0; i < roster->channel_count; i++) {
 		const struct roster_channel *channel = &roster->channels[i];
 
-		if (channel->kind[0] == 0 && channel->state != CHANNEL_MISCONFIGURED)
+		if (channel->state == CHANNEL_RESTARTING ||
+		    (channel->kind[0] == 0 && channel->state != CHANNEL_MISCONFIGURED))
 			return false;
 	}
 	return true;
@@ -241,6 +257,7 @@ static enum herald_code start_dispatch(struct life *life, struct herald_error *e
 		.host_program = places_host_program(life->config, life->arena),
 		.plugin_dir = places_plugin_dir(life->config, life->arena),
 		.board_dir = life->board_dir,
+		.facts_path = life->facts_path,
 	};
 	enum herald_code code = list_channels(life, life->config, channels, err);
 

@@ -110,6 +110,8 @@ void dispatcher_channel(struct dispatcher *dispatcher, int32_t channel, const st
 	}
 	outlet_change(dispatcher->outlets[channel], policy, dispatcher->now.mono);
 	/* What was wrong may have been put right. */
+	if (dispatcher->outlets[channel]->is_held && !dispatcher->outlets[channel]->is_paused)
+		dispatcher->outlets[channel]->why[0] = 0;
 	dispatcher->outlets[channel]->is_held = dispatcher->outlets[channel]->is_probing = false;
 }
 
@@ -140,8 +142,8 @@ void dispatcher_channel_paused(struct dispatcher *dispatcher, int32_t channel, c
 	strncpy(outlet->why, why == NULL ? "" : why, sizeof(outlet->why) - 1);
 }
 
-void dispatcher_channel_ready(struct dispatcher *dispatcher, int32_t channel,
-			      const struct channel_facts *facts)
+void dispatcher_channel_remembered(struct dispatcher *dispatcher, int32_t channel,
+				   const struct channel_facts *facts)
 {
 	struct outlet *outlet = dispatcher_outlet(dispatcher, channel);
 
@@ -152,6 +154,17 @@ void dispatcher_channel_ready(struct dispatcher *dispatcher, int32_t channel,
 	strncpy(outlet->kind, facts->kind, sizeof(outlet->kind) - 1);
 	strncpy(outlet->version, facts->version, sizeof(outlet->version) - 1);
 	outlet->idempotent_ms = facts->idempotent_ms;
+	dispatcher->has_changed = true;
+}
+
+void dispatcher_channel_ready(struct dispatcher *dispatcher, int32_t channel,
+			      const struct channel_facts *facts)
+{
+	struct outlet *outlet = dispatcher_outlet(dispatcher, channel);
+
+	if (outlet == NULL)
+		return;
+	dispatcher_channel_remembered(dispatcher, channel, facts);
 	outlet->process = CHANNEL_RUNNING;
 	if (!outlet->is_paused && !outlet->is_held)
 		outlet->why[0] = 0;

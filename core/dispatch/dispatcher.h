@@ -63,7 +63,9 @@ void dispatcher_channel(struct dispatcher *dispatcher, int32_t channel, const st
 /* No longer configured: what is in hand ends, nothing new is taken. */
 void dispatcher_channel_drop(struct dispatcher *dispatcher, int32_t channel);
 bool dispatcher_knows(const struct dispatcher *dispatcher, int32_t channel);
-/* As remembered from before the start. */
+/* As remembered from before the start: what its plugin said, and that it is paused. */
+void dispatcher_channel_remembered(struct dispatcher *dispatcher, int32_t channel,
+				   const struct channel_facts *facts);
 void dispatcher_channel_paused(struct dispatcher *dispatcher, int32_t channel, const char *why);
 void dispatcher_channel_ready(struct dispatcher *dispatcher, int32_t channel,
 			      const struct channel_facts *facts);

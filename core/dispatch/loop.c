@@ -6,11 +6,13 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "base/clock.h"
 #include "dispatch/dispatcher.h"
+#include "dispatch/facts.h"
 #include "store/read.h"
 #include "telemetry/event.h"
 
@@ -57,6 +59,9 @@ struct loop {
 	int64_t mono, published_ms, flushed_ms;
 	bool is_active, is_draining, are_processes_draining, is_stopping;
 	struct queue_item *taken_back; /* answered when the roster shows what they did */
+	struct facts *facts;           /* CHANNELS_MAX places */
+	size_t fact_count;
+	bool has_new_facts;
 };
 
 struct loop *loop_new(void)
@@ -207,9 +212,44 @@ static void carrier_revive(void *context, int32_t channel)
 
 /* --- what the supervisor tells (inside supervisor_turn) --- */
 
+/* What it said before, or a new place; NULL: there are too many. */
+static struct facts *facts_of(struct loop *loop, const char *name)
+{
+	struct facts *known = (struct facts *)(uintptr_t)facts_find(loop->facts, loop->fact_count, name);
+
+	if (known == NULL && loop->fact_count < CHANNELS_MAX) {
+		known = &loop->facts[loop->fact_count++];
+		snprintf(known->name, sizeof(known->name), "%s", name);
+	}
+	return known;
+}
+
 static void told_ready(void *context, int32_t channel, const struct channel_facts *facts)
 {
-	dispatcher_channel_ready(((struct loop *)context)->dispatcher, channel, facts);
+	struct loop *loop = context;
+	struct facts *known = facts_of(loop, store_channel_name(loop->settings.store, channel));
+
+	dispatcher_channel_ready(loop->dispatcher, channel, facts);
+	if (known == NULL ||
+	    (strcmp(known->kind, facts->kind) == 0 && strcmp(known->version, facts->version) == 0 &&
+	     known->idempotent_ms == facts->idempotent_ms))
+		return;
+	snprintf(known->kind, sizeof(known->kind), "%s", facts->kind);
+	snprintf(known->version, sizeof(known->version), "%s", facts->version);
+	known->idempotent_ms = facts->idempotent_ms;
+	loop->has_new_facts = true;
+}
+
+static void keep_facts(struct loop *loop)
+{
+	struct herald_error err = {0};
+
+	if (!loop->has_new_facts)
+		return;
+	loop->has_new_facts = false;
+	/* A hint that cannot be kept is one less: said once, and nothing else changes. */
+	if (facts_write(loop->settings.facts_path, loop->facts, loop->fact_count, &err) != HERALD_OK)
+		event(EVENT_config_warning, EVENT_TEXT("what", err.text));
 }
 
 static void told_settled(void *context, int32_t channel, uint64_t ticket,
@@ -259,6 +299,16 @@ static void start_process(struct loop *loop, const struct loop_channel *channel)
 
 static void remember(struct loop *loop, const struct order *order, int32_t number)
 {
+	const struct facts *known =
+		facts_find(loop->facts, loop->fact_count, store_channel_name(loop->settings.store, number));
+
+	if (known != NULL)
+		dispatcher_channel_remembered(loop->dispatcher, number,
+					      &(struct channel_facts){
+						      .kind = known->kind,
+						      .version = known->version,
+						      .idempotent_ms = known->idempotent_ms,
+					      });
 	for (size_t i = 0; i < order->lane_count; i++) {
 		if (order->lanes[i].channel == number)
 			dispatcher_queued(loop->dispatcher, &order->lanes[i], 1);
@@ -290,6 +340,8 @@ static void configure(struct loop *loop, const struct order *order)
 			remember(loop, order, channel->number);
 		if (channel->is_changed)
 			start_process(loop, channel);
+		else
+			supervisor_resume(loop->supervisor, channel->number);
 	}
 }
 
@@ -425,6 +477,7 @@ static void turn(struct loop *loop, bool is_supervisor_ready)
 	drain_on(loop);
 	publish(loop);
 	answer_taken_back(loop);
+	keep_facts(loop);
 	if (loop->mono - loop->flushed_ms >= EVENT_FLUSH_MS) {
 		loop->flushed_ms = loop->mono;
 		event_flush();
@@ -475,6 +528,9 @@ enum herald_code loop_start(struct loop *loop, const struct loop_settings *setti
 
 	CHECK(getrandom(&dispatcher.seed, sizeof(dispatcher.seed), 0) == (ssize_t)sizeof(dispatcher.seed));
 	loop->settings = *settings;
+	code = facts_read(settings->facts_path, loop->arena, &loop->facts, &loop->fact_count, err);
+	if (code != HERALD_OK)
+		return code;
 	code = supervisor_new(&supervisor, &loop->supervisor, err);
 	if (code != HERALD_OK)
 		return code;

@@ -19,7 +19,8 @@ struct loop_settings {
 	struct talk *talk;
 	struct permits *permits;
 	struct roster_board *rosters;
-	const char *host_program, *plugin_dir, *board_dir; /* copied */
+	const char *host_program, *plugin_dir, *board_dir;
+	const char *facts_path; /* facts.h; texts live as long as the loop */
 };
 
 /* A channel as configured, in the order of the files. */

@@ -322,6 +322,10 @@ void settle_committed(struct dispatcher *dispatcher, struct store_settle *settle
 
 	CHECK(ticket->stage == TICKET_ENDING);
 	if (settle->op.code != HERALD_OK) {
+		if (settle->op.code != HERALD_BUSY && settle->op.code != HERALD_IO)
+			event(EVENT_request_failed, EVENT_TEXT("who", "dispatcher"),
+			      EVENT_TEXT("channel", outlet->policy.name),
+			      EVENT_TEXT("why", settle->op.err.text));
 		dispatcher_retry(dispatcher, &settle->op);
 		return;
 	}

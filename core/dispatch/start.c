@@ -61,6 +61,7 @@ static void answered(const struct store_delivery_row *row, const struct start_fa
 		.uncertain = policy->uncertain != UNCERTAIN_DEFAULT ? policy->uncertain : row->uncertain,
 		.is_email = strcmp(row->kind, "email") == 0,
 		.is_critical = row->priority == HERALD_CRITICAL,
+		.idempotent_ms = facts->idempotent_ms,
 		.has_receipts = policy->has_receipts,
 	};
 	struct decision decision;
@@ -254,6 +255,7 @@ static void submit(struct resolution *resolution, const struct store_delivery_ro
 		.now_ms = clock_wall_ms(),
 		.dice = resolution->dice = resolution->dice * UINT64_C(6364136223846793005) + 1,
 		.policy = is_known ? settings->policies[row->channel] : settings->plain,
+		.idempotent_ms = is_known ? settings->idempotent_ms[row->channel] : 0,
 		.is_other_boot = resolution->report.is_other_boot,
 	};
 

@@ -14,6 +14,7 @@ struct start_facts {
 	int64_t now_ms; /* UTC */
 	uint64_t dice;
 	const struct outlet_policy *policy;
+	int64_t idempotent_ms; /* the plugin's; 0: none, or not known */
 	bool is_other_boot;
 };
 
@@ -27,6 +28,7 @@ struct start_settings {
 	/* By channel number; plain where a channel is no longer configured. */
 	const struct outlet_policy *const *policies; /* CHANNELS_MAX, entries may be NULL */
 	const struct outlet_policy *plain;
+	const int64_t *idempotent_ms; /* CHANNELS_MAX, as the plugins once said */
 	uint64_t seed;
 };
 

@@ -24,9 +24,11 @@ static void refresh_memory(const struct outlet *outlet, struct job *job)
 		job->memory = arena_bytes_copy(job->arena, known->memory.data, known->memory.size);
 }
 
+/* Something was spent on it before.  What was throttled or met a broken channel waits for reasons of its own.
+ */
 static bool is_retry(const struct job *job)
 {
-	return job->attempt > 1 && job->crash_marks == 0;
+	return job->tries_spent > 0 && job->crash_marks == 0;
 }
 
 /* Where it should wait instead; due 0: as it was. */

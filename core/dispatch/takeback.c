@@ -94,11 +94,15 @@ static struct ending ending_of(const struct store_op *op, const struct job *job)
 	return ending;
 }
 
-static void count_cancelled(struct store_op *op)
+/* One of those that were in hands when the cancel was committed.  True: it was taken back, or comes back. */
+static void count_leased(struct store_op *op, bool is_taken_back)
 {
 	struct store_cancel *cancel = (struct store_cancel *)op;
 
-	if (op->verb != STORE_CANCEL)
+	if (op->verb != STORE_CANCEL || cancel->ret_leased == 0)
+		return;
+	cancel->ret_leased--;
+	if (!is_taken_back)
 		return;
 	cancel->ret_cancelled++;
 	if (cancel->ret_too_late > 0)
@@ -111,15 +115,16 @@ void take_back_apply(struct dispatcher *dispatcher, struct take_back *take_back,
 	struct ending ending = ending_of(take_back->op, ticket->job);
 
 	if (ticket->stage == TICKET_ENDING) {
-		/* On its way back already: the store ends it there. */
-		if (ticket->settle.to == DELIVERY_QUEUED)
-			count_cancelled(take_back->op);
+		/* On its way back already: the store ends it there, unless it came back before the cancel. */
+		count_leased(take_back->op, ticket->settle.to == DELIVERY_QUEUED);
 		return;
 	}
 	if (ticket->stage == TICKET_OUT &&
-	    !carrier->revoke(carrier->context, ticket->outlet->number, ticket->number))
+	    !carrier->revoke(carrier->context, ticket->outlet->number, ticket->number)) {
+		count_leased(take_back->op, false);
 		return;
-	count_cancelled(take_back->op);
+	}
+	count_leased(take_back->op, true);
 	settle_ticket(dispatcher, ticket, &ending, NULL);
 	ticket->owed = take_back;
 	take_back->settles++;
@@ -198,15 +203,17 @@ static void apply_to_hand(struct dispatcher *dispatcher, struct take_back *take_
 	const uint8_t *hash;
 	int64_t value;
 	enum ticket_key key = key_of_op(take_back->op, &value, &hash);
-	struct ticket *ticket, *next;
+	struct ticket *first = key == TICKET_KEYS ? NULL : hand_find(&dispatcher->hand, key, value);
+	struct ticket *ticket;
 
-	if (key == TICKET_KEYS)
-		return;
-	/* A ticket stays in its lists until its settle is committed: walking while settling is safe. */
-	for (ticket = hand_find(&dispatcher->hand, key, value); ticket != NULL; ticket = next) {
-		next = ticket->keys[key].next;
-		if (take_back_names(take_back->op, ticket->job))
-			take_back_apply(dispatcher, take_back, ticket);
+	/* A ticket stays in its lists until its settle is committed: walking while settling is safe.  Those
+	 * that end already come last: of them the store may have counted some itself. */
+	for (int is_ending = 1; is_ending >= 0; is_ending--) {
+		for (ticket = first; ticket != NULL; ticket = ticket->keys[key].next) {
+			if ((ticket->stage == TICKET_ENDING) == (is_ending == 0) &&
+			    ticket->owed != take_back && take_back_names(take_back->op, ticket->job))
+				take_back_apply(dispatcher, take_back, ticket);
+		}
 	}
 }
 

@@ -178,17 +178,29 @@ class Loop:
             self.look_at_boards()
             self.house.process.send_signal(signal.SIGCONT)
             return
-        children = self.house.children() if self.args.kill == "both" else []
+        if self.args.kill == "daemon":
+            self.house.kill()
+        else:
+            self.kill_both()
+        self.house.start(wait=False)
+
+    def kill_both(self):
+        children = self.house.children()
         if self.random.random() < 0.5:
             self.house.kill()
             kill_hard(children)
-        else:
-            kill_hard(children)
-            self.house.kill()
-        wait_gone(children)
-        if self.args.kill == "both":
+            wait_gone(children)
             self.look_at_boards()
-        self.house.start(wait=False)
+            return
+        # The other order: the daemon has some time to notice, and dies while it settles what they left.  It sleeps
+        # while we look, else it would have freed what we came to read.
+        self.house.process.send_signal(signal.SIGSTOP)
+        kill_hard(children)
+        wait_gone(children)
+        self.look_at_boards()
+        self.house.process.send_signal(signal.SIGCONT)
+        time.sleep(self.random.uniform(0, 0.01))
+        self.house.kill()
 
     def run_kills(self):
         for cycle in range(self.args.cycles):
