@@ -15,9 +15,9 @@ struct pollfd;
 
 /* The host services of these names. */
 enum herald_code http_send(struct herald_ticket *const *tickets, size_t count,
-			   const struct herald_http_request *request, struct herald_error *err);
+			   const struct herald_http_request *given, struct herald_error *err);
 enum herald_code http_call(struct herald_channel *channel, struct herald_ticket *ticket,
-			   const struct herald_http_request *request,
+			   const struct herald_http_request *given,
 			   const struct herald_http_reply **ret_reply, struct herald_error *err);
 
 /* --- for the loop's thread --- */

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/elf.h"
 #include "base/check.h"
 
 enum {
@@ -39,40 +40,74 @@ static bool name_is_good(const char *name, size_t length)
 
 /* --- may the file be trusted? --- */
 
-/* Somebody else's to write: group or others may, or its owner is neither root nor us.  A sticky directory
- * (/tmp) lets nobody replace what is another's. */
-static enum herald_code check_writers(const struct stat *status, const char *what, struct herald_error *err)
+/* Somebody else's to write: group or others may, or its owner is neither root nor us. */
+static enum herald_code check_writers(const struct stat *status, const char *what, bool is_sticky_fine,
+				      struct herald_error *err)
 {
-	bool is_sticky = S_ISDIR(status->st_mode) && (status->st_mode & S_ISVTX);
+	bool is_open = (status->st_mode & (S_IWGRP | S_IWOTH)) != 0;
 
 	if (status->st_uid != 0 && status->st_uid != geteuid())
 		return herald_fail(err, HERALD_DENIED, "%s belongs to user %u: it must be root's or our own",
 				   what, (unsigned)status->st_uid);
-	if ((status->st_mode & (S_IWGRP | S_IWOTH)) && !is_sticky)
+	if (is_open && !(is_sticky_fine && S_ISDIR(status->st_mode) && (status->st_mode & S_ISVTX)))
 		return herald_fail(err, HERALD_DENIED, "%s may be written by others (mode %04o): chmod go-w",
 				   what, (unsigned)status->st_mode & 07777);
 	return HERALD_OK;
 }
 
-/* Every directory up to the root: whoever may write one of them may put another file in place. */
-static enum herald_code check_folders(const char *path, struct herald_error *err)
+/* The folder and every one above it: whoever may write one of them may put another file in place.  In a
+ * sticky one (/tmp) nobody can replace what is another's, but anybody can add: fine above, and for a file
+ * that is named, not for a folder that is searched. */
+static enum herald_code check_folders(char *folder, bool is_searched, struct herald_error *err)
+{
+	struct stat status;
+
+	for (bool is_first = true;; is_first = false) {
+		char *slash = strrchr(folder, '/');
+
+		if (stat(folder[0] ? folder : "/", &status) < 0)
+			return herald_fail(err, HERALD_IO, "%s: %s", folder, strerrordesc_np(errno));
+		enum herald_code code =
+			check_writers(&status, folder[0] ? folder : "/", !(is_first && is_searched), err);
+		if (code != HERALD_OK || !slash)
+			return code;
+		*slash = '\0';
+	}
+}
+
+static enum herald_code check_place(const char *path, struct herald_error *err)
 {
 	char folder[PATH_BYTES];
-	struct stat status;
 
 	if (!realpath(path, folder))
 		return herald_fail(err, HERALD_NOT_FOUND, "%s", strerrordesc_np(errno));
-	for (char *slash = strrchr(folder, '/'); slash; slash = strrchr(folder, '/')) {
-		slash[slash == folder ? 1 : 0] = '\0';
-		if (stat(folder, &status) < 0)
-			return herald_fail(err, HERALD_IO, "%s: %s", folder, strerrordesc_np(errno));
-		enum herald_code code = check_writers(&status, folder, err);
-		if (code != HERALD_OK)
-			return code;
-		if (slash == folder)
-			break;
+	*strrchr(folder, '/') = '\0';
+	return check_folders(folder, false, err);
+}
+
+/* A search path of its own is as good as the folders in it: each must be absolute and nobody else's to write,
+ * or whoever writes there chooses the code that runs here. */
+static enum herald_code check_search_path(int fd, struct herald_error *err)
+{
+	struct arena *arena = arena_new();
+	const char *path = "";
+	enum herald_code code = elf_search_path(fd, arena, &path, err);
+
+	for (const char *at = path; code == HERALD_OK && *at;) {
+		size_t length = strcspn(at, ":");
+		char folder[PATH_BYTES];
+
+		if (at[0] != '/')
+			code = herald_fail(
+				err, HERALD_DENIED,
+				"it looks for libraries in '%.*s' (RUNPATH): only absolute folders",
+				(int)length, at);
+		else if (realpath(arena_printf(arena, "%.*s", (int)length, at), folder))
+			code = check_folders(folder, true, err);
+		at += length + (at[length] == ':');
 	}
-	return HERALD_OK;
+	arena_free(arena);
+	return code;
 }
 
 static enum herald_code check_name(const char *path, struct herald_error *err)
@@ -108,9 +143,11 @@ static enum herald_code open_trusted(const char *path, int *ret_fd, struct heral
 	else if (!S_ISREG(status.st_mode))
 		code = herald_fail(err, HERALD_DENIED, "it is not a regular file");
 	else
-		code = check_writers(&status, "the file", err);
+		code = check_writers(&status, "the file", false, err);
 	if (code == HERALD_OK)
-		code = check_folders(path, err);
+		code = check_place(path, err);
+	if (code == HERALD_OK)
+		code = check_search_path(fd, err);
 	if (code != HERALD_OK) {
 		close(fd);
 		return code;
@@ -137,19 +174,20 @@ static enum herald_code fail_symbol(void *library, struct herald_error *err)
 			   "it has no symbol herald_channel_v%u: not a channel plugin", HERALD_ABI_MAJOR);
 }
 
-static enum herald_code find_table(void *library, const struct herald_plugin **ret_plugin,
-				   struct herald_error *err)
+static const struct herald_plugin *find_table(void *library, struct herald_error *err)
 {
 	const struct herald_plugin *(*entry)(void);
 	void *symbol = dlsym(library, "herald_channel_v1");
 
-	if (!symbol)
-		return fail_symbol(library, err);
+	if (!symbol) {
+		fail_symbol(library, err);
+		return NULL;
+	}
 	memcpy(&entry, &symbol, sizeof(entry));
-	*ret_plugin = entry();
-	if (!*ret_plugin)
-		return herald_fail(err, HERALD_INVALID, "herald_channel_v1 answered NULL");
-	return HERALD_OK;
+	const struct herald_plugin *plugin = entry();
+	if (!plugin)
+		herald_fail(err, HERALD_INVALID, "herald_channel_v1 answered NULL");
+	return plugin;
 }
 
 /* --- is its table sane? --- */
@@ -268,10 +306,10 @@ static enum herald_code load(const char *path, const struct herald_plugin **ret_
 		return herald_fail(err, HERALD_INVALID, "it can not be loaded: %s", why ? why : "unknown");
 	}
 
-	const struct herald_plugin *plugin = NULL;
-	code = find_table(library, &plugin, err);
-	if (code == HERALD_OK)
-		code = check_table(plugin, err);
+	const struct herald_plugin *plugin = find_table(library, err);
+	if (!plugin)
+		return (enum herald_code)err->code;
+	code = check_table(plugin, err);
 	if (code == HERALD_OK)
 		*ret_plugin = plugin;
 	return code;

@@ -23,6 +23,7 @@ enum {
 	AGAIN_AFTER_REFUSAL_MS = 10 * 1000,
 	LIFE_DEFAULT_S = 300, /* the end-point did not say (RFC 6749 5.1 only recommends it) */
 	LIFE_S_MAX = 24 * 3600,
+	LIFE_MS_MIN = 30 * 1000,
 	BEARER_BYTES_MAX = 15 * 1024,
 	WHY_BYTES = 200,
 };
@@ -33,9 +34,9 @@ struct grant {
 	const char *url, *client_id, *scope;
 	herald_secret client_secret;
 	/* The loop's: */
-	struct arena *secrets;           /* of the bearer in use; wiped with it */
-	const char *bearer;              /* NULL: none */
-	int64_t renew_at_ms, ends_at_ms; /* monotonic */
+	struct arena *secrets;  /* of the bearer in use; wiped with it */
+	const char *bearer;     /* NULL: none */
+	struct grant_span span; /* monotonic */
 	struct http_request *waiting;
 	bool is_fetching;
 	char why[WHY_BYTES + 64]; /* of the last failure */
@@ -215,18 +216,22 @@ void grant_read(const struct herald_http_reply *reply, struct arena *arena, stru
 
 /* --- fetching --- */
 
+struct grant_span grant_span(int64_t now_ms, int64_t lives_ms)
+{
+	if (lives_ms < LIFE_MS_MIN)
+		lives_ms = LIFE_MS_MIN;
+	/* One that lives shorter than twice the usual margin is renewed at half its life. */
+	int64_t early_ms = lives_ms / 2 < RENEW_BEFORE_MS ? lives_ms / 2 : RENEW_BEFORE_MS;
+	return (struct grant_span){now_ms + lives_ms - early_ms, now_ms + lives_ms - USE_UNTIL_MS};
+}
+
 static void grant_keep(struct grant *grant, const struct grant_answer *answer)
 {
-	int64_t now_ms = clock_mono_ms();
-	/* One that lives shorter than twice the usual margin is renewed at half its life. */
-	int64_t early_ms = answer->lives_ms / 2 < RENEW_BEFORE_MS ? answer->lives_ms / 2 : RENEW_BEFORE_MS;
-
 	if (grant->secrets)
 		arena_free(grant->secrets);
 	grant->secrets = arena_new_wiped();
 	grant->bearer = arena_text(grant->secrets, answer->bearer);
-	grant->ends_at_ms = now_ms + answer->lives_ms;
-	grant->renew_at_ms = grant->ends_at_ms - early_ms;
+	grant->span = grant_span(clock_mono_ms(), answer->lives_ms);
 }
 
 static void grant_fail(struct grant *grant, const struct grant_answer *answer,
@@ -333,8 +338,8 @@ enum herald_code grant_use(struct grant *grant, struct http_request *request, co
 {
 	int64_t now_ms = clock_mono_ms();
 
-	if (grant->bearer && now_ms < grant->ends_at_ms - USE_UNTIL_MS) {
-		if (now_ms >= grant->renew_at_ms && !grant->is_fetching && now_ms >= grant->again_at_ms)
+	if (grant->bearer && now_ms < grant->span.use_until_ms) {
+		if (now_ms >= grant->span.renew_at_ms && !grant->is_fetching && now_ms >= grant->again_at_ms)
 			(void)!grant_fetch(grant);
 		*ret_bearer = arena_text(request->arena, grant->bearer);
 		return HERALD_OK;

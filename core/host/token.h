@@ -31,6 +31,12 @@ struct grant_answer {
 	const char *why; /* for people, "" when a bearer came */
 	bool is_refusal; /* of the credentials: asking again changes nothing */
 };
+/* When to ask for the next one, and until when this one is used.  Never at once: an end-point that says "0
+ * seconds" would be asked for ever. */
+struct grant_span {
+	int64_t renew_at_ms, use_until_ms;
+};
+struct grant_span grant_span(int64_t now_ms, int64_t lives_ms);
 void grant_read(const struct herald_http_reply *reply, struct arena *arena, struct grant_answer *ret_answer);
 
 #endif

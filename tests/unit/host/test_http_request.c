@@ -222,6 +222,22 @@ static void a_token_is_read_with_its_life_and_nothing_else_is_a_token(void **sta
 	arena_free(arena);
 }
 
+static void a_token_is_renewed_early_and_never_at_once(void **state)
+{
+	const int64_t now_ms = 1000, minute_ms = 60 * 1000;
+	struct grant_span span = grant_span(now_ms, 60 * minute_ms);
+
+	(void)state;
+	assert_int_equal(span.renew_at_ms, now_ms + 55 * minute_ms);
+	assert_int_equal(span.use_until_ms, now_ms + 60 * minute_ms - 10000);
+	span = grant_span(now_ms, 4 * minute_ms);
+	assert_int_equal(span.renew_at_ms, now_ms + 2 * minute_ms);
+	for (int64_t lives_ms = -1; lives_ms < 40000; lives_ms += 1000) {
+		span = grant_span(now_ms, lives_ms);
+		assert_true(span.renew_at_ms >= now_ms + 10000 && span.use_until_ms > span.renew_at_ms);
+	}
+}
+
 static void a_refusal_is_told_from_a_bad_day(void **state)
 {
 	static const struct {
@@ -262,6 +278,7 @@ int main(void)
 		cmocka_unit_test(a_token_goes_to_listed_hosts_by_https),
 		cmocka_unit_test(retry_after_is_read_in_both_forms),
 		cmocka_unit_test(a_token_is_read_with_its_life_and_nothing_else_is_a_token),
+		cmocka_unit_test(a_token_is_renewed_early_and_never_at_once),
 		cmocka_unit_test(a_refusal_is_told_from_a_bad_day),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,8 +151,16 @@ static void only_a_regular_file_of_a_plugins_name_is_a_plugin(void **state)
 	rmdir(other);
 	expect(other, HERALD_NOT_FOUND, "link.so");
 	assert_int_equal(truncate(place.path, 100), 0);
-	expect(place.path, HERALD_INVALID, "can not be loaded");
+	expect(place.path, HERALD_INVALID, "not a shared object");
 	place_end(&place);
+}
+
+static void a_search_path_of_its_own_must_be_nobody_elses_to_write(void **state)
+{
+	(void)state;
+	expect(PLUGINS "/path_usr.so", HERALD_OK, "");
+	expect(PLUGINS "/path_relative.so", HERALD_DENIED, "'lib' (RUNPATH)");
+	expect(PLUGINS "/path_shared.so", HERALD_DENIED, "/tmp may be written by others");
 }
 
 static void options_are_filled_and_complained_about_by_place(void **state)
@@ -188,6 +196,7 @@ int main(void)
 		cmocka_unit_test(a_plugin_that_breaks_a_rule_is_refused_by_its_name),
 		cmocka_unit_test(a_file_that_others_may_write_is_not_trusted),
 		cmocka_unit_test(only_a_regular_file_of_a_plugins_name_is_a_plugin),
+		cmocka_unit_test(a_search_path_of_its_own_must_be_nobody_elses_to_write),
 		cmocka_unit_test(options_are_filled_and_complained_about_by_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
