@@ -13,9 +13,9 @@ import sys
 
 import pytest
 
-from daemon import Daemon
 from programs import SOURCE
-from sandbox import ACCESS_KEY, Sandbox
+from real_daemon import BOT_USER, CLIENT, RESOURCE, RealDaemon
+from sandbox import Sandbox
 from strict import SPECS, Gate
 
 sys.path.append(str(SOURCE / "tests" / "contract" / "email"))
@@ -28,8 +28,6 @@ pytestmark = [pytest.mark.skipif(POSTFIX is None, reason="postfix is not install
 
 ADA, BEN, CLEO, DORA = "ada", "ben", "cleo", "dora"
 TEAMS_ADA = "29:1adaLovelace"
-RESOURCE = "8:acs:1b5cc06b-f352-4571-b1e6-d9b259b7c776_"
-BOT = RESOURCE + "0000000e-7a3c-11e6-5f42-8e3a0d00c0de"
 ACS_BEN = RESOURCE + "0000000e-7a3c-11e6-5f42-8e3a0d00be40"
 NUMBER = {ADA: "+4366012345601", BEN: "+4366012345602", CLEO: "+4366012345603", DORA: "+4366012345604"}
 TEXT = "Grüße, {{recipient.name}}: Bestellung {{order}} ist unterwegs – bis morgen."
@@ -40,34 +38,6 @@ WAITING = "step 2: only if the one before is dead or impossible"
 
 def words(name):
     return TEXT.replace("{{recipient.name}}", name).replace("{{order}}", "4711")
-
-
-class House(Daemon):
-    """heraldd with the three real plugins; secrets in files of their own."""
-
-    def __init__(self, http_host, smtp_port, ca_file):
-        self.http_host, self.smtp_port, self.ca_file = http_host, smtp_port, str(ca_file)
-        super().__init__()
-
-    def secret(self, name, text):
-        path = self.folder / name
-        path.write_text(text)
-        path.chmod(0o600)
-        return f"file:{path}"
-
-    def configure(self, channels):
-        acs = self.secret("acs", f"endpoint=http://{self.http_host}/;accesskey={ACCESS_KEY}")
-        channels = [
-            {"name": "teams", "plugin": "acs_bot", "allow_insecure": "loopback", "options": {
-                "app_id": "herald-test", "app_secret": self.secret("bot", "a secret"), "tenant_id": "tenant-of-tests",
-                "login_url": f"http://{self.http_host}", "service_url": f"http://{self.http_host}/teams/",
-                "acs_connection_string": acs, "acs_bot_user": BOT, "sender_name": "Shop"}},
-            {"name": "sms", "plugin": "acs_sms", "allow_insecure": "loopback", "options": {
-                "connection_string": acs, "from": "+18445550100", "countries": ["AT"]}},
-            {"name": "mail", "plugin": "email", "options": {
-                "relay_host": "localhost", "port": self.smtp_port, "security": "starttls", "ca_file": self.ca_file,
-                "from": "shop@example.com", "from_name": "Käthes Laden"}}]
-        (self.conf / "30-channels.yaml").write_text(json.dumps({"channels": channels}))
 
 
 class Story:
@@ -115,7 +85,7 @@ def story(tmp_path_factory):
     ends = []
     try:
         authority = Authority(folder)
-        sandbox = Sandbox(folder, "--client", "herald-test:a secret")
+        sandbox = Sandbox(folder, "--client", CLIENT)
         ends.append(sandbox.close)
         gate = Gate(sandbox.http_host, folder) if SPECS.is_dir() else None
         if gate:
@@ -124,7 +94,8 @@ def story(tmp_path_factory):
         ends.append(postfix.close)
         if gate:
             gate.wait()
-        house = House(gate.host if gate else sandbox.http_host, postfix.ports["strict"], authority.file)
+        relay = {"relay_host": "localhost", "port": postfix.ports["strict"], "security": "starttls", "ca_file": str(authority.file)}
+        house = RealDaemon(gate.host if gate else sandbox.http_host, relay, ("teams", "sms", "mail"))
         ends.append(house.close)
         whole = Story(house.api, sandbox, postfix, gate)
         for one, count in ((ADA, 1), (BEN, 1), (CLEO, 1)):
@@ -165,7 +136,7 @@ def test_teams_got_it_in_a_conversation_that_was_opened_for_it(story):
 
 def test_an_acs_user_who_never_wrote_got_it_in_a_thread_that_was_opened_for_it(story):
     (arrival,) = story.sandbox.arrivals(channel="chat")
-    assert (arrival["to"], arrival["from"], arrival["text"]) == (ACS_BEN, BOT, words("Ben"))
+    assert (arrival["to"], arrival["from"], arrival["text"]) == (ACS_BEN, BOT_USER, words("Ben"))
     assert arrival["conversation"].startswith("19:") and arrival["delivery"] == story.deliveries()[BEN, "teams"]["id"]
 
 
