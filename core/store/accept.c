@@ -230,6 +230,7 @@ void accept_execute(struct writer *writer, struct store_op *op)
 	uint8_t hash[DEDUP_HASH_BYTES];
 
 	accept->ret_is_duplicate = false;
+	op->ret_takes_nothing = true;
 	if (tenant == NULL) {
 		op_fail(op, HERALD_INVALID, "there is no such tenant");
 		return;
@@ -253,7 +254,7 @@ void accept_execute(struct writer *writer, struct store_op *op)
 				  sql_int(op->now_ms + accept->dedup_for_ms)));
 	if (accept->replaces != 0) {
 		struct cancelled counts;
-		notification_end(writer, op->tenant, accept->replaces, REASON_replaced, op->now_ms,
-				    &counts);
+		op->ret_takes_nothing = !notification_end(writer, op->tenant, accept->replaces,
+							  REASON_replaced, op->now_ms, &counts);
 	}
 }

@@ -8,8 +8,8 @@
 
 #include "base/check.h"
 
-bool notification_end(struct writer *writer, int64_t tenant, int64_t id, enum reason reason,
-			 int64_t now_ms, struct cancelled *ret_counts)
+bool notification_end(struct writer *writer, int64_t tenant, int64_t id, enum reason reason, int64_t now_ms,
+		      struct cancelled *ret_counts)
 {
 	struct conn *conn = &writer->conn;
 	*ret_counts = (struct cancelled){0};
@@ -42,13 +42,13 @@ void cancel_execute(struct writer *writer, struct store_op *op)
 	struct store_cancel *cancel = (struct store_cancel *)op;
 	struct cancelled counts;
 
-	cancel->ret_is_unknown = !notification_end(writer, op->tenant, cancel->notification,
-						      cancel->reason, op->now_ms, &counts);
+	cancel->ret_is_unknown = !notification_end(writer, op->tenant, cancel->notification, cancel->reason,
+						   op->now_ms, &counts);
 	cancel->ret_cancelled = counts.cancelled;
 	cancel->ret_too_late = counts.too_late;
 	cancel->ret_leased = counts.leased;
 	writer->has_changed = !cancel->ret_is_unknown;
-	op->takes_back = op->takes_back && !cancel->ret_is_unknown;
+	op->ret_takes_nothing = cancel->ret_is_unknown;
 }
 
 /* --- redrive --- */

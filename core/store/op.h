@@ -49,7 +49,7 @@ struct store_op {
 	struct queue_item item;
 	enum store_verb verb;
 	bool is_new_work; /* refused first when queue or disk are over their mark */
-	bool takes_back; /* goes to hooks.take_back after the commit; cleared when it found nothing to take */
+	bool takes_back;  /* goes to hooks.take_back after the commit, unless it found nothing to take */
 	int64_t tenant;
 	int64_t now_ms; /* UTC, as the caller saw it */
 	struct arena *arena;
@@ -63,6 +63,7 @@ struct store_op {
 	enum herald_code code;
 	struct herald_error err;
 	bool ret_is_replay, ret_is_mismatch;
+	bool ret_takes_nothing;        /* of one that takes_back: what it names is not there */
 	struct herald_text ret_replay; /* the first answer */
 	uint32_t ret_replay_status;
 };

@@ -171,7 +171,7 @@ void recipient_execute(struct writer *writer, struct store_op *op)
 	put->ret_is_new = put->ret_is_unknown = false;
 	put->ret_recipient = person.number;
 	if (put->is_delete) {
-		op->takes_back = op->takes_back && person.number != 0;
+		op->ret_takes_nothing = person.number == 0;
 		recipient_delete(writer, put, &person);
 		return;
 	}
@@ -209,7 +209,7 @@ void preference_execute(struct writer *writer, struct store_op *op)
 	put->ret_is_unknown = !person.is_there;
 	put->ret_recipient = person.number;
 	if (!person.is_there) {
-		op->takes_back = op->takes_back && person.number != 0;
+		op->ret_takes_nothing = person.number == 0;
 		writer->has_changed = false;
 		return;
 	}

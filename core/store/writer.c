@@ -156,7 +156,7 @@ static void writer_complete(struct writer *writer, struct batch *batch)
 
 	batch_init(&rest);
 	for (struct store_op *op = batch_pop(batch); op != NULL; op = batch_pop(batch)) {
-		if (op->takes_back && op->code == HERALD_OK && !op->ret_is_replay &&
+		if (op->takes_back && !op->ret_takes_nothing && op->code == HERALD_OK && !op->ret_is_replay &&
 		    hooks->take_back != NULL) {
 			atomic_fetch_sub(&writer->store->waiting, 1);
 			hooks->take_back(hooks->context, op);
@@ -281,7 +281,7 @@ static void writer_execute(struct writer *writer, struct store_op *op)
 {
 	op->code = HERALD_OK;
 	op->err = (struct herald_error){0};
-	op->ret_is_replay = op->ret_is_mismatch = false;
+	op->ret_is_replay = op->ret_is_mismatch = op->ret_takes_nothing = false;
 	writer->has_changed = true;
 
 	bool has_key = op->idempotency.key != NULL && op->idempotency.key[0] != 0;

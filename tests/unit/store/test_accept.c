@@ -242,6 +242,48 @@ static void what_it_replaces_ends_in_the_same_commit_and_is_taken_back(void **st
 	assert_delivery(f, old.accept.id, 2, DELIVERY_CANCELLED, REASON_replaced);
 }
 
+/* Whoever is told of a take-back ends what it names, so it is told only of what was really replaced. */
+static void what_belongs_to_another_tenant_is_not_taken_back(void **state)
+{
+	struct fixture *f = *state;
+	struct one old, one;
+	one_init(f, &old, "ada@example.org");
+	old.deliveries[0].has_permit = true;
+	assert_int_equal(one_accept(f, &old), HERALD_OK);
+
+	one_init(f, &one, "eve@example.org");
+	one.accept.op.tenant = store_tenant_number(f->store, "other", true);
+	one.accept.policy_version = -1;
+	one.accept.replaces = old.accept.id;
+	one.accept.op.takes_back = true;
+	assert_int_equal(one_accept(f, &one), HERALD_OK);
+	assert_int_equal(f->taken_count, 0);
+	assert_int_equal(sql_value(f, "SELECT count(*) FROM notification WHERE cancel_reason <> 0"), 0);
+}
+
+static void a_duplicate_takes_back_nothing_of_what_it_would_have_replaced(void **state)
+{
+	struct fixture *f = *state;
+	struct one first, old, again;
+	one_init(f, &first, "ada@example.org");
+	first.accept.dedup_key = "order-1";
+	first.accept.dedup_for_ms = 1000;
+	assert_int_equal(one_accept(f, &first), HERALD_OK);
+	one_init(f, &old, "ada@example.org");
+	old.deliveries[0].has_permit = true;
+	assert_int_equal(one_accept(f, &old), HERALD_OK);
+
+	one_init(f, &again, "ada@example.org");
+	again.accept.dedup_key = "order-1";
+	again.accept.dedup_for_ms = 1000;
+	again.accept.replaces = old.accept.id;
+	again.accept.op.takes_back = true;
+	assert_int_equal(one_accept(f, &again), HERALD_OK);
+	assert_true(again.accept.ret_is_duplicate);
+	assert_int_equal(f->taken_count, 0);
+	assert_true(again.accept.op.takes_back); /* the caller's word stays: a rollback runs it again */
+}
+
 static void what_is_scheduled_waits_and_is_planned_once(void **state)
 {
 	struct fixture *f = *state;
@@ -347,6 +389,8 @@ int main(void)
 		PROMISE(an_id_with_another_content_is_a_defect_of_ours),
 		PROMISE(a_dedup_key_answers_the_first_id_within_its_time_and_not_after),
 		PROMISE(what_it_replaces_ends_in_the_same_commit_and_is_taken_back),
+		PROMISE(what_belongs_to_another_tenant_is_not_taken_back),
+		PROMISE(a_duplicate_takes_back_nothing_of_what_it_would_have_replaced),
 		PROMISE(what_is_scheduled_waits_and_is_planned_once),
 		PROMISE(who_was_left_out_is_kept_with_the_reason),
 		PROMISE(every_stored_blob_begins_with_its_format),
