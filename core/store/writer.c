@@ -296,6 +296,24 @@ static void writer_execute(struct writer *writer, struct store_op *op)
 		idempotency_remember(writer, op);
 }
 
+/* Something else holds the file, or it cannot be read: that is nobody's fault, and nobody waits for its end
+ * in here. */
+static void writer_not_begun(struct writer *writer)
+{
+	struct batch batch;
+
+	batch_init(&batch);
+	while (writer->waiting != NULL && batch.count < BATCH_OPS_MAX)
+		batch_add(&batch, waiting_pop(writer));
+	writer->alone -= writer->alone < batch.count ? writer->alone : batch.count;
+	if (writer->conn.trouble == CONN_SYNC || writer->conn.trouble == CONN_FULL)
+		writer_failed(writer, &batch);
+	else
+		batch_fail(writer, &batch, (enum herald_code)writer->conn.err.code, writer->conn.err.text);
+	if (!writer->is_dead)
+		conn_forgive(&writer->conn);
+}
+
 static void writer_transaction(struct writer *writer)
 {
 	struct batch batch;
@@ -305,6 +323,10 @@ static void writer_transaction(struct writer *writer)
 	batch_init(&batch);
 	arena_clear(writer->arena);
 	conn_begin(&writer->conn);
+	if (writer->conn.trouble != CONN_FINE) {
+		writer_not_begun(writer);
+		return;
+	}
 	while (writer->waiting != NULL && batch.count < count_max && writer->conn.trouble == CONN_FINE &&
 	       (batch.count == 0 || mono_us() - began_us < BATCH_BUDGET_US)) {
 		struct store_op *op = waiting_pop(writer);

@@ -1,8 +1,10 @@
 /* One thread writes: many callers, one sync for all that wait, and each is answered once, after it. */
 #include "fixture.h"
 
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CALLERS = 64, ROUNDS = 20 };
@@ -345,6 +347,61 @@ static void readers_see_every_write_that_was_answered(void **state)
 	assert_int_equal(sql_value(f, "SELECT count(*) FROM tenant"), 8);
 }
 
+/* --- somebody else has the file --- */
+
+enum { HELD = 3 };
+
+struct held {
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	int answered;
+};
+
+static void held_done(struct store_op *op)
+{
+	struct held *held = op->context;
+	pthread_mutex_lock(&held->lock);
+	held->answered++;
+	pthread_cond_broadcast(&held->cond);
+	pthread_mutex_unlock(&held->lock);
+}
+
+static void while_another_program_holds_the_file_everybody_hears_so_in_time(void **state)
+{
+	struct fixture *f = *state;
+	struct held held = {.lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER};
+	struct store_wake ops[HELD];
+	struct timespec until;
+	char path[128];
+	sqlite3 *other;
+
+	snprintf(path, sizeof(path), "%s/herald.db", f->dir);
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	for (int i = 0; i < HELD; i++) {
+		ops[i] = (struct store_wake){
+			.op = {.verb = STORE_WAKE, .now_ms = NOW_MS, .done = held_done, .context = &held}};
+		store_submit(f->store, &ops[i].op);
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 20;
+	pthread_mutex_lock(&held.lock);
+	int waited = 0;
+	while (held.answered < HELD && waited == 0)
+		waited = pthread_cond_timedwait(&held.cond, &held.lock, &until);
+	int answered = held.answered;
+	pthread_mutex_unlock(&held.lock);
+	sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL);
+	sqlite3_close(other);
+	assert_int_equal(answered, HELD);
+	for (int i = 0; i < HELD; i++)
+		assert_int_equal(ops[i].op.code, HERALD_BUSY);
+
+	struct one one;
+	one_init(f, &one, "ada@example.org");
+	assert_int_equal(one_accept(f, &one), HERALD_OK);
+}
+
 static void a_null_store_answers_everything_and_writes_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -374,6 +431,7 @@ int main(void)
 		PROMISE(new_work_is_refused_at_the_limit_and_other_work_is_not),
 		PROMISE(a_close_writes_what_waits_and_refuses_what_comes_after),
 		PROMISE(readers_see_every_write_that_was_answered),
+		PROMISE(while_another_program_holds_the_file_everybody_hears_so_in_time),
 		PROMISE(a_null_store_answers_everything_and_writes_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
