@@ -15,12 +15,14 @@ static void lane_remove(struct lanes *lanes, struct lane *lane)
 {
 	map_remove(lanes->by_number, lane->number);
 	if (lane->next == lane) {
-		lanes->turn = NULL;
+		lanes->turn = lanes->critical_turn = NULL;
 	} else {
 		lane->next->previous = lane->previous;
 		lane->previous->next = lane->next;
 		if (lanes->turn == lane)
 			lanes->turn = lane->next;
+		if (lanes->critical_turn == lane)
+			lanes->critical_turn = lane->next;
 	}
 	lanes->waiting -= lane->waiting;
 	lane->next = lanes->spare;
@@ -92,16 +94,20 @@ static uint32_t least(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+/* Turns of their own, a quantum each: who is critical without end must not keep the others' critical. */
 static struct lane *choose_critical(struct lanes *lanes, lane_room *room, void *context, int64_t now_ms,
 				    uint32_t *ret_room)
 {
-	struct lane *lane = lanes->turn;
+	struct lane *first = lanes->critical_turn != NULL ? lanes->critical_turn : lanes->turn;
+	struct lane *lane = first;
 
 	do {
-		if (lane->critical_due_ms <= now_ms && (*ret_room = room(context, lane->number)) > 0)
+		if (lane->critical_due_ms <= now_ms && (*ret_room = room(context, lane->number)) > 0) {
+			lanes->critical_turn = lane->next;
 			return lane;
+		}
 		lane = lane->next;
-	} while (lane != lanes->turn);
+	} while (lane != first);
 	return NULL;
 }
 

@@ -29,9 +29,10 @@ struct lane {
 struct lanes {
 	struct map *by_number;
 	struct arena *arena;
-	struct lane *spare; /* ended ones, for reuse */
-	struct lane *turn;  /* a ring; NULL: none */
-	uint64_t waiting;   /* about how many in all */
+	struct lane *spare;         /* ended ones, for reuse */
+	struct lane *turn;          /* a ring; NULL: none */
+	struct lane *critical_turn; /* in it: where to look for critical rows first; NULL: at the turn */
+	uint64_t waiting;           /* about how many in all */
 };
 
 /* How many may be claimed from a lane now; 0: not this one. */

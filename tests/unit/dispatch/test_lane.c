@@ -100,6 +100,46 @@ static void critical_goes_first_whoever_s_turn_it_is(void **state)
 	assert_int_equal(allowed, 5);
 }
 
+static void a_flood_of_critical_of_one_tenant_keeps_nobody_else_s_waiting(void **state)
+{
+	struct fixture *fixture = *state;
+	uint32_t allowed, of_flood = 0;
+	struct lane *lane;
+
+	lanes_note(&fixture->lanes, 1, 500, false, 1000);
+	lanes_note(&fixture->lanes, 2, 500, true, 1000000);
+	lanes_note(&fixture->lanes, 3, 500, true, 10);
+	for (;;) {
+		lane = lanes_choose(&fixture->lanes, 10, room, fixture, 1000, &allowed);
+		if (lane->number == 3)
+			break;
+		assert_int_equal(lane->number, 2);
+		of_flood += allowed;
+		assert_in_range(of_flood, 1, 3 * LANE_QUANTUM);
+		lanes_claiming(&fixture->lanes, lane);
+		lanes_claimed(&fixture->lanes, lane->number, allowed, 500, true, 1000);
+	}
+}
+
+static void the_turn_of_the_critical_outlives_the_lane_that_had_it(void **state)
+{
+	struct fixture *fixture = *state;
+	uint32_t allowed;
+	struct lane *lane;
+
+	lanes_note(&fixture->lanes, 2, 500, true, 1);
+	lanes_note(&fixture->lanes, 3, 500, true, 1);
+	for (int64_t number = 2; number <= 3; number++) {
+		lane = lanes_choose(&fixture->lanes, 10, room, fixture, 1000, &allowed);
+		assert_int_equal(lane->number, number);
+		lanes_claiming(&fixture->lanes, lane);
+		lanes_claimed(&fixture->lanes, number, 1, 0, true, 1000);
+	}
+	assert_null(lanes_choose(&fixture->lanes, 10, room, fixture, 1000, &allowed));
+	lanes_note(&fixture->lanes, 4, 500, true, 1);
+	assert_int_equal(lanes_choose(&fixture->lanes, 10, room, fixture, 1000, &allowed)->number, 4);
+}
+
 static void what_was_critical_and_is_gone_lets_the_others_on(void **state)
 {
 	struct fixture *fixture = *state;
@@ -190,6 +230,8 @@ int main(void)
 		TEST(a_million_rows_of_one_tenant_cost_another_one_turn),
 		TEST(over_many_turns_two_tenants_get_the_same),
 		TEST(critical_goes_first_whoever_s_turn_it_is),
+		TEST(a_flood_of_critical_of_one_tenant_keeps_nobody_else_s_waiting),
+		TEST(the_turn_of_the_critical_outlives_the_lane_that_had_it),
 		TEST(what_was_critical_and_is_gone_lets_the_others_on),
 		TEST(a_lane_without_room_is_passed_over),
 		TEST(what_comes_during_a_claim_is_not_forgotten),
