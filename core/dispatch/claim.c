@@ -52,7 +52,6 @@ void claim_committed(struct dispatcher *dispatcher, struct store_claim *claim)
 	struct outlet *outlet = dispatcher_outlet(dispatcher, claim->channel);
 	struct queue_item *jobs = claim->ret_jobs;
 	uint32_t count = 0;
-	bool only_critical = true;
 
 	CHECK(outlet != NULL && &outlet->claim == claim && outlet->is_claiming);
 	outlet->is_claiming = false;
@@ -72,12 +71,11 @@ void claim_committed(struct dispatcher *dispatcher, struct store_claim *claim)
 
 		jobs = jobs->next;
 		count++;
-		only_critical = only_critical && job->priority == HERALD_CRITICAL;
 		take_job(dispatcher, job, false);
 	}
 	CHECK(count == claim->ret_count);
 	lanes_claimed(&outlet->lanes, claim->lane, count + claim->ret_other, claim->ret_next_due_ms,
-		      only_critical && count > 0, dispatcher->now.wall);
+		      claim->ret_next_critical_ms, dispatcher->now.wall);
 	take_back_claim_ended(dispatcher, outlet->number);
 }
 

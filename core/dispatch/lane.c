@@ -150,7 +150,7 @@ void lanes_claiming(struct lanes *lanes, struct lane *lane)
 }
 
 void lanes_claimed(struct lanes *lanes, int64_t number, uint32_t taken, int64_t next_due_ms,
-		   bool only_critical, int64_t now_ms)
+		   int64_t next_critical_ms, int64_t now_ms)
 {
 	struct lane *lane = map_get(lanes->by_number, number);
 	uint64_t gone;
@@ -158,9 +158,7 @@ void lanes_claimed(struct lanes *lanes, int64_t number, uint32_t taken, int64_t 
 	CHECK(lane != NULL && lane->is_claimed);
 	lane->is_claimed = false;
 	lane->due_ms = next_due_ms == 0 ? INT64_MAX : next_due_ms;
-	/* Critical rows come first: a claim that took another kind, or nothing, left no critical one due. */
-	if (!only_critical || next_due_ms == 0)
-		lane->critical_due_ms = INT64_MAX;
+	lane->critical_due_ms = next_critical_ms == 0 ? INT64_MAX : next_critical_ms;
 	lower(&lane->due_ms, lane->noted_ms);
 	lower(&lane->critical_due_ms, lane->noted_critical_ms);
 	gone = lane->due_ms == INT64_MAX || taken > lane->waiting ? lane->waiting : taken;

@@ -47,11 +47,11 @@ void lanes_note(struct lanes *lanes, int64_t number, int64_t due_ms, bool is_cri
  * allows. */
 struct lane *lanes_choose(struct lanes *lanes, uint32_t limit, lane_room *room, void *context, int64_t now_ms,
 			  uint32_t *ret_limit);
-/* A claim of a chosen lane goes out / came back: taken rows left, next_due_ms says what is left (0:
- * nothing), only_critical that everything taken was critical (so there may be more). */
+/* A claim of a chosen lane goes out / came back: taken rows left, next_due_ms and next_critical_ms say what
+ * is left of all and of what is critical (0: nothing). */
 void lanes_claiming(struct lanes *lanes, struct lane *lane);
 void lanes_claimed(struct lanes *lanes, int64_t number, uint32_t taken, int64_t next_due_ms,
-		   bool only_critical, int64_t now_ms);
+		   int64_t next_critical_ms, int64_t now_ms);
 /* It failed: as if it had not been asked, but not before again_ms. */
 void lanes_unclaimed(struct lanes *lanes, int64_t number, int64_t again_ms);
 

@@ -116,9 +116,9 @@ static void claim_one(struct writer *writer, struct store_claim *claim, struct k
 		claim_other(writer, claim, &delivery, fate);
 }
 
-static int64_t claim_next_due(struct writer *writer, const struct store_claim *claim)
+static void claim_next_due(struct writer *writer, struct store_claim *claim)
 {
-	int64_t next = 0;
+	claim->ret_next_due_ms = claim->ret_next_critical_ms = 0;
 	for (int priority = HERALD_CRITICAL; priority >= HERALD_BULK; priority--) {
 		sqlite3_stmt *row =
 			conn_one(&writer->conn, SQL_READY_NEXT,
@@ -127,11 +127,13 @@ static int64_t claim_next_due(struct writer *writer, const struct store_claim *c
 			int64_t due = col_int(row, 0);
 			/* 0 means "nothing": the epoch itself is due all the same. */
 			due = due > 0 ? due : 1;
-			next = next == 0 || due < next ? due : next;
+			if (priority == HERALD_CRITICAL)
+				claim->ret_next_critical_ms = due;
+			if (claim->ret_next_due_ms == 0 || due < claim->ret_next_due_ms)
+				claim->ret_next_due_ms = due;
 		}
 		conn_end(row);
 	}
-	return next;
 }
 
 void claim_execute(struct writer *writer, struct store_op *op)
@@ -154,5 +156,5 @@ void claim_execute(struct writer *writer, struct store_op *op)
 	}
 	for (uint32_t i = 0; i < count; i++)
 		claim_one(writer, claim, keys[i], &end);
-	claim->ret_next_due_ms = claim_next_due(writer, claim);
+	claim_next_due(writer, claim);
 }

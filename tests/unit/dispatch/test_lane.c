@@ -52,7 +52,7 @@ static int64_t claim(struct fixture *fixture, uint32_t limit, uint64_t *waiting,
 	*ret_taken = waiting[number] < allowed ? (uint32_t)waiting[number] : allowed;
 	waiting[number] -= *ret_taken;
 	lanes_claiming(&fixture->lanes, lane);
-	lanes_claimed(&fixture->lanes, number, *ret_taken, waiting[number] > 0 ? 500 : 0, false, 1000);
+	lanes_claimed(&fixture->lanes, number, *ret_taken, waiting[number] > 0 ? 500 : 0, 0, 1000);
 	return number;
 }
 
@@ -117,7 +117,7 @@ static void a_flood_of_critical_of_one_tenant_keeps_nobody_else_s_waiting(void *
 		of_flood += allowed;
 		assert_in_range(of_flood, 1, 3 * LANE_QUANTUM);
 		lanes_claiming(&fixture->lanes, lane);
-		lanes_claimed(&fixture->lanes, lane->number, allowed, 500, true, 1000);
+		lanes_claimed(&fixture->lanes, lane->number, allowed, 500, 500, 1000);
 	}
 }
 
@@ -133,7 +133,7 @@ static void the_turn_of_the_critical_outlives_the_lane_that_had_it(void **state)
 		lane = lanes_choose(&fixture->lanes, 10, room, fixture, 1000, &allowed);
 		assert_int_equal(lane->number, number);
 		lanes_claiming(&fixture->lanes, lane);
-		lanes_claimed(&fixture->lanes, number, 1, 0, true, 1000);
+		lanes_claimed(&fixture->lanes, number, 1, 0, 0, 1000);
 	}
 	assert_null(lanes_choose(&fixture->lanes, 10, room, fixture, 1000, &allowed));
 	lanes_note(&fixture->lanes, 4, 500, true, 1);
@@ -151,8 +151,23 @@ static void what_was_critical_and_is_gone_lets_the_others_on(void **state)
 	lane = lanes_choose(&fixture->lanes, 5, room, fixture, 1000, &allowed);
 	assert_int_equal(lane->number, 3);
 	lanes_claiming(&fixture->lanes, lane);
-	lanes_claimed(&fixture->lanes, 3, 2, 600, false, 1000);
+	lanes_claimed(&fixture->lanes, 3, 2, 600, 0, 1000);
 	assert_int_equal(lanes_choose(&fixture->lanes, 5, room, fixture, 1000, &allowed)->number, 1);
+}
+
+static void critical_rows_that_a_claim_left_are_still_critical(void **state)
+{
+	struct fixture *fixture = *state;
+	uint32_t allowed;
+	struct lane *lane;
+
+	lanes_note(&fixture->lanes, 1, 500, false, 10);
+	lanes_note(&fixture->lanes, 3, 500, true, 64);
+	lane = lanes_choose(&fixture->lanes, 32, room, fixture, 1000, &allowed);
+	lanes_claiming(&fixture->lanes, lane);
+	/* All that it met had expired: nothing was leased, and more of the kind is there. */
+	lanes_claimed(&fixture->lanes, 3, 32, 500, 500, 1000);
+	assert_int_equal(lanes_choose(&fixture->lanes, 5, room, fixture, 1000, &allowed)->number, 3);
 }
 
 static void a_lane_without_room_is_passed_over(void **state)
@@ -178,7 +193,7 @@ static void what_comes_during_a_claim_is_not_forgotten(void **state)
 	lane = lanes_choose(&fixture->lanes, 5, room, fixture, 1000, &allowed);
 	lanes_claiming(&fixture->lanes, lane);
 	lanes_note(&fixture->lanes, 1, 990, false, 1);
-	lanes_claimed(&fixture->lanes, 1, 1, 0, false, 1000);
+	lanes_claimed(&fixture->lanes, 1, 1, 0, 0, 1000);
 	assert_true(lanes_are_due(&fixture->lanes, room, fixture, 1000));
 }
 
@@ -233,6 +248,7 @@ int main(void)
 		TEST(a_flood_of_critical_of_one_tenant_keeps_nobody_else_s_waiting),
 		TEST(the_turn_of_the_critical_outlives_the_lane_that_had_it),
 		TEST(what_was_critical_and_is_gone_lets_the_others_on),
+		TEST(critical_rows_that_a_claim_left_are_still_critical),
 		TEST(a_lane_without_room_is_passed_over),
 		TEST(what_comes_during_a_claim_is_not_forgotten),
 		TEST(an_empty_lane_ends),

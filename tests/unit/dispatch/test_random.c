@@ -226,6 +226,11 @@ static void check_sums(struct run *run)
 	}
 }
 
+static bool is_anything_left(const struct world *world)
+{
+	return world_count(world, DELIVERY_QUEUED) > 0 || world_count(world, DELIVERY_LEASED) > 0;
+}
+
 static void bring_to_an_end(struct run *run)
 {
 	struct world *world = run->world;
@@ -236,7 +241,8 @@ static void bring_to_an_end(struct run *run)
 			world_up(world, channel, channel == 2 ? "bot" : "sms");
 		switch_channel(run, channel, false);
 	}
-	for (int i = 0; i < 3000 && (world_count(world, DELIVERY_QUEUED) > 0 || i < 5); i++) {
+	/* What is leased now may still go back to the line. */
+	for (int i = 0; i < 3000 && (is_anything_left(world) || i < 5); i++) {
 		struct world_slot *slot;
 
 		world_commit_batch(world);

@@ -68,6 +68,7 @@ static uint64_t carrier_submit(void *context, int32_t channel, const struct job 
 			.ticket = ++world->serial << 16 | i,
 			.channel = channel,
 			.row = (size_t)(row - world->rows),
+			.lease = row->leases,
 			.state = SLOT_QUEUED,
 		};
 		if (out + 1 > world->in_flight_most)
@@ -109,9 +110,9 @@ static void carrier_release(void *context, int32_t channel, uint64_t ticket)
 	struct world_slot *slot = slot_of(world, channel, ticket);
 
 	CHECK(slot != NULL);
-	/* Only after the commit: the row has left. */
+	/* Only after the commit: the row has left, and may have been leased again in the same transaction. */
 	CHECK(!world->rows[slot->row].is_open || world->rows[slot->row].state != DELIVERY_LEASED ||
-	      world->rows[slot->row].fenced > 0);
+	      world->rows[slot->row].leases > slot->lease || world->rows[slot->row].fenced > 0);
 	slot->state = SLOT_FREE;
 }
 
@@ -228,19 +229,27 @@ static bool is_better(const struct world_row *a, const struct world_row *b)
 	return a->priority != b->priority ? a->priority > b->priority : a->due_at_ms < b->due_at_ms;
 }
 
-static struct world_row *due_in(struct world *world, const struct store_claim *claim, int64_t *ret_next_ms)
+static void keep_earlier(int64_t *at_ms, int64_t due_ms)
+{
+	if (*at_ms == 0 || due_ms < *at_ms)
+		*at_ms = due_ms;
+}
+
+/* The best that is due; and what is left of all, as the claim answers it. */
+static struct world_row *due_in(struct world *world, struct store_claim *claim)
 {
 	struct world_row *best = NULL;
 
-	*ret_next_ms = 0;
+	claim->ret_next_due_ms = claim->ret_next_critical_ms = 0;
 	for (size_t i = 0; i < world->row_count; i++) {
 		struct world_row *row = &world->rows[i];
 
 		if (row->state != DELIVERY_QUEUED || row->channel != claim->channel ||
 		    row->lane != claim->lane)
 			continue;
-		if (*ret_next_ms == 0 || row->due_at_ms < *ret_next_ms)
-			*ret_next_ms = row->due_at_ms;
+		keep_earlier(&claim->ret_next_due_ms, row->due_at_ms);
+		if (row->priority == HERALD_CRITICAL)
+			keep_earlier(&claim->ret_next_critical_ms, row->due_at_ms);
 		if (row->due_at_ms <= world->wall && is_better(row, best))
 			best = row;
 	}
@@ -267,8 +276,7 @@ static void commit_claim(struct world *world, struct store_claim *claim)
 	claim->ret_jobs = NULL;
 	world->claims++;
 	CHECK(claim->limit >= 1 && claim->limit <= LANE_CLAIM_MAX);
-	while ((row = due_in(world, claim, &claim->ret_next_due_ms)) != NULL &&
-	       claim->ret_count < claim->limit) {
+	while ((row = due_in(world, claim)) != NULL && claim->ret_count < claim->limit) {
 		struct job *job;
 
 		if (!may_be_leased(world, row)) {

@@ -34,6 +34,7 @@ struct world_slot {
 	uint64_t ticket;
 	int32_t channel;
 	size_t row;
+	uint32_t lease; /* the row's, when it was handed over */
 	enum slot_state state;
 	struct herald_outcome outcome;
 };

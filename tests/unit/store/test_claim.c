@@ -43,7 +43,15 @@ static void what_is_not_due_or_in_another_lane_or_channel_is_left(void **state)
 	struct store_claim claim = claim_lane(f, f->mail, 10);
 	assert_int_equal(claim.ret_count, 0);
 	assert_int_equal(claim.ret_next_due_ms, NOW_MS + 11);
+	assert_int_equal(claim.ret_next_critical_ms, 0);
 	assert_int_equal(claim_lane(f, f->sms, 10).ret_next_due_ms, 0);
+	one_init(f, &one, "ada@example.org");
+	one.accept.priority = HERALD_CRITICAL;
+	one.deliveries[0].due_at_ms = NOW_MS + 500;
+	assert_int_equal(one_accept(f, &one), HERALD_OK);
+	claim = claim_lane(f, f->mail, 10);
+	assert_int_equal(claim.ret_next_due_ms, NOW_MS + 11);
+	assert_int_equal(claim.ret_next_critical_ms, NOW_MS + 500);
 	claim = (struct store_claim){.op = {.verb = STORE_CLAIM, .now_ms = NOW_MS + 11},
 				     .channel = f->mail,
 				     .lane = TENANT + 1,
