@@ -80,6 +80,16 @@ class House:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def freeze(self):
+        """SIGSTOP, and wait until every thread stands: the signal is taken by one of them, whenever it gets its turn."""
+        self.process.send_signal(signal.SIGSTOP)
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
+        while any(state_of(task / "stat") not in ("T", "Z", "gone") for task in tasks.iterdir()):
+            time.sleep(0.0005)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self, timeout=40):
         if self.process is None or self.process.poll() is not None:
             return self.process.returncode if self.process else None
@@ -109,6 +119,14 @@ class House:
             after = f"&after={page['next']}"
 
 
+def state_of(stat):
+    """One letter: R, S, T (stopped), Z ...; "gone" when there is no such process."""
+    try:
+        return stat.read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "gone"
+
+
 def kill_hard(pids):
     for pid in pids:
         try:
@@ -121,10 +139,5 @@ def wait_gone(pids, timeout=10):
     """They are not our children: until /proc has them no more (or only as a zombie)."""
     until = time.monotonic() + timeout
     for pid in pids:
-        while time.monotonic() < until:
-            try:
-                if pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
-                    break
-            except (FileNotFoundError, ProcessLookupError):
-                break
+        while time.monotonic() < until and state_of(pathlib.Path(f"/proc/{pid}/stat")) not in ("Z", "gone"):
             time.sleep(0.002)

@@ -172,11 +172,11 @@ class Loop:
         if self.args.kill == "channel":
             # The daemon sleeps while we look: else it would have settled and freed what we came to read.
             children = self.wait_for_children()
-            self.house.process.send_signal(signal.SIGSTOP)
+            self.house.freeze()
             kill_hard(children)
             wait_gone(children)
             self.look_at_boards()
-            self.house.process.send_signal(signal.SIGCONT)
+            self.house.thaw()
             return
         if self.args.kill == "daemon":
             self.house.kill()
@@ -194,11 +194,11 @@ class Loop:
             return
         # The other order: the daemon has some time to notice, and dies while it settles what they left.  It sleeps
         # while we look, else it would have freed what we came to read.
-        self.house.process.send_signal(signal.SIGSTOP)
+        self.house.freeze()
         kill_hard(children)
         wait_gone(children)
         self.look_at_boards()
-        self.house.process.send_signal(signal.SIGCONT)
+        self.house.thaw()
         time.sleep(self.random.uniform(0, 0.01))
         self.house.kill()
 
