@@ -48,30 +48,34 @@ static bool stands_for_itself(struct herald_text text, size_t at, size_t column)
 	return is_printable(c);
 }
 
+/* Runs of characters that stand for themselves are copied at once. */
 static void add_quoted_printable(struct herald_builder *builder, struct herald_text text)
 {
-	size_t column = 0;
+	size_t column = 0, run = 0;
 
 	for (size_t at = 0; at < text.size; at++) {
 		if (text.data[at] == '\r') {
-			herald_add(builder, "\r\n");
-			at++;
+			at++; /* the run goes on over the line end */
 			column = 0;
 			continue;
 		}
 		/* One column is kept for the = of a soft line end. */
-		size_t width = stands_for_itself(text, at, column) ? 1 : 3;
-		if (column + width > LINE_CHARS - 1) {
+		if (column + (stands_for_itself(text, at, column) ? 1 : 3) > LINE_CHARS - 1) {
+			herald_add_bytes(builder, text.data + run, at - run);
 			herald_add(builder, "=\r\n");
+			run = at;
 			column = 0;
-			width = stands_for_itself(text, at, column) ? 1 : 3;
 		}
-		if (width == 1)
-			herald_add_bytes(builder, text.data + at, 1);
-		else
-			herald_addf(builder, "=%02X", (unsigned)(unsigned char)text.data[at]);
-		column += width;
+		if (stands_for_itself(text, at, column)) {
+			column++;
+			continue;
+		}
+		herald_add_bytes(builder, text.data + run, at - run);
+		herald_addf(builder, "=%02X", (unsigned)(unsigned char)text.data[at]);
+		run = at + 1;
+		column += 3;
 	}
+	herald_add_bytes(builder, text.data + run, text.size - run);
 }
 
 static void add_base64_lines(struct herald_builder *builder, struct herald_text text)

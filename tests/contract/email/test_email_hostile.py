@@ -14,6 +14,9 @@ import pytest
 from driver import (DEFERRED, MISCONFIGURED, PLUGIN, SENT, THROTTLED, UNCERTAIN, message, options, send)
 from smtp_server import Hangup, Server, Session
 
+# Each of these servers would hold a session for minutes or for ever; a busy machine may take some seconds.
+LONG = 40
+
 BACK_ENDS = {"esmtp": {}, "curl": {"user": "ann", "password": "secret"}}
 
 
@@ -45,7 +48,7 @@ def test_a_greeting_that_drips_is_cut_off(back_end, serve):
             drip(self, b"220 " + b"x" * 10000)
 
     done = run(back_end, serve(Drip))
-    assert done.verdicts() == [DEFERRED] * 3 and done.seconds < 3 and done.on_wire == []
+    assert done.verdicts() == [DEFERRED] * 3 and done.seconds < LONG and done.on_wire == []
 
 
 def test_silence_instead_of_a_greeting_is_cut_off(back_end, serve):
@@ -54,7 +57,7 @@ def test_silence_instead_of_a_greeting_is_cut_off(back_end, serve):
             self.socket.recv(1)
 
     done = run(back_end, serve(Silent))
-    assert done.verdicts() == [DEFERRED] * 3 and done.seconds < 3 and done.on_wire == []
+    assert done.verdicts() == [DEFERRED] * 3 and done.seconds < LONG and done.on_wire == []
 
 
 @pytest.mark.parametrize("pause", [0, 0.01])
@@ -67,8 +70,8 @@ def test_an_endless_list_of_extensions_is_cut_off(back_end, serve, pause):
                 time.sleep(pause)
 
     # As fast as it can, it is its size that ends it, long before the time does.
-    done = run(back_end, serve(Endless), setup_timeout=1000 if pause else 20000)
-    assert done.verdicts() == [DEFERRED] * 3 and done.seconds < 4 and done.on_wire == []
+    done = run(back_end, serve(Endless), setup_timeout=1000 if pause else 100000)
+    assert done.verdicts() == [DEFERRED] * 3 and done.seconds < LONG and done.on_wire == []
 
 
 @pytest.mark.parametrize("step", ["mail", "rcpt", "data"])
@@ -78,8 +81,8 @@ def test_an_endless_reply_to_a_command_is_cut_off(back_end, serve, step):
             self.send(b"250-and so on\r\n")
 
     server = serve(type("Endless", (Relay,), {"on_" + step: endless}))
-    done = run(back_end, server, message_timeout=20000)
-    assert set(done.verdicts()) <= {DEFERRED} and done.seconds < 6
+    done = run(back_end, server, message_timeout=100000)
+    assert set(done.verdicts()) <= {DEFERRED} and done.seconds < LONG
 
 
 @pytest.mark.parametrize("step", ["mail", "rcpt", "data", "dot"])
@@ -92,7 +95,7 @@ def test_a_reply_that_drips_is_cut_off(back_end, serve, step):
     server = serve(type("Slow", (Relay,), {"on_" + step: slow}))
     server.dots = 0
     done = run(back_end, server)
-    assert done.seconds < 5
+    assert done.seconds < LONG
     assert done.verdicts() == ([UNCERTAIN] if step == "dot" else [DEFERRED]) + [DEFERRED] * 2
     assert done.on_wire == [0]
 
@@ -103,7 +106,7 @@ def test_a_line_of_a_megabyte_proves_nothing(back_end, serve, step):
         return b"550 5.0.0 " + b"x" * (1 << 20) + b"\r\n"
 
     done = run(back_end, serve(type("Long", (Relay,), {"on_" + step: long_line})))
-    assert done.seconds < 6
+    assert done.seconds < LONG
     assert SENT not in done.verdicts()
     assert all(len(o["reason"]) < 256 for o in done.completes)
 
@@ -119,18 +122,18 @@ def test_a_content_that_is_read_a_byte_at_a_time_is_cut_off(back_end, serve):
     server = serve(Sip)
     done = send(options(server.port, **BACK_ENDS[back_end], setup_timeout=1000, message_timeout=1500),
                 [message(i, text="x" * 70 + "\n" * 40000 + "y" * 6000000) for i in range(2)])
-    assert done.seconds < 6
+    assert done.seconds < LONG
     assert done.verdicts()[0] in (DEFERRED, UNCERTAIN) and done.verdicts()[1] == DEFERRED
 
 
 def test_a_goodbye_is_not_waited_for_long(back_end, serve):
     class Clingy(Relay):
         def on_quit(self, line):
-            time.sleep(60)
+            time.sleep(100)
 
     done = run(back_end, serve(Clingy), setup_timeout=60000, message_timeout=60000)
     assert done.verdicts() == [SENT] * 3
-    assert done.seconds < 8
+    assert done.seconds < LONG
 
 
 def test_a_servers_text_reaches_nobody_as_it_came(back_end, serve):
@@ -170,7 +173,7 @@ def test_replies_that_come_before_their_commands_send_nothing_that_was_not_asked
             return b"250 ok\r\n250 ok\r\n354 go\r\n250 2.0.0 Ok: queued as FORGED\r\n"
 
     done = run(back_end, serve(Hasty), count=2)
-    assert done.seconds < 6
+    assert done.seconds < LONG
 
 
 # --- T28, T29: TLS ------------------------------------------------------------------------------------------------
@@ -260,10 +263,10 @@ def test_a_tls_handshake_that_hangs_is_cut_off(serve, authority):
     class Stuck(Starttls):
         def on_starttls(self, line):
             self.send(b"220 go\r\n")
-            time.sleep(30)
+            time.sleep(100)
 
     done = run_tls(serve(Stuck, tls=authority.context()), authority, setup_timeout=1000)
-    assert done.verdicts() == [DEFERRED] * 2 and done.seconds < 4
+    assert done.verdicts() == [DEFERRED] * 2 and done.seconds < LONG
 
 
 def test_a_relay_that_hangs_up_in_the_content_kills_nobody(serve, authority):
@@ -343,7 +346,7 @@ def test_workers_that_are_cut_off_do_not_cut_off_others(serve):
 
         def on_dot(self, content):
             if self.number % 2:
-                drip(self, b"250 " + b"x" * 600, 0.05)  # nothing but the watch ends this
+                drip(self, b"250 " + b"x" * 2000, 0.05)  # nothing but the watch ends this
             time.sleep(0.05)
             return super().on_dot(content)
 
@@ -354,4 +357,4 @@ def test_workers_that_are_cut_off_do_not_cut_off_others(serve):
     assert done.verdicts().count(UNCERTAIN) == len(hung)
     assert done.verdicts().count(DEFERRED) == 3 * len(hung)
     assert done.verdicts().count(SENT) == 64 - 4 * len(hung) > 0
-    assert done.seconds < 10
+    assert done.seconds < LONG
