@@ -73,7 +73,8 @@ static const char *const first[] = {
 	" run INTEGER NOT NULL DEFAULT 0, first_attempt_at_ms INTEGER NOT NULL DEFAULT 0,"
 	" changed_at_ms INTEGER NOT NULL, PRIMARY KEY (notification, n), CHECK ((state = 3) = (run <> 0)))"
 	" STRICT, WITHOUT ROWID",
-	"CREATE INDEX delivery_ready ON delivery (channel, lane, priority, due_at_ms) WHERE state = 2",
+	"CREATE INDEX delivery_ready ON delivery (state, channel, lane, priority, due_at_ms)"
+	" WHERE state = 2",
 	"CREATE INDEX delivery_wake ON delivery (wake_at_ms) WHERE state IN (1, 10)",
 	"CREATE INDEX delivery_leased ON delivery (run) WHERE state = 3",
 	"CREATE INDEX delivery_changed ON delivery (due_at_ms) WHERE state = 1 AND reason = 9",

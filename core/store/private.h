@@ -112,7 +112,8 @@ struct writer {
 	struct store_queued *queued;
 	size_t queued_count, queued_room;
 
-	int log_pages; /* of the write-ahead log, as the last commit left it */
+	int log_pages,
+		checkpoint_at; /* of the write-ahead log, as the last commit left it; when to move them */
 };
 
 enum herald_code writer_start(struct writer *writer, struct store *store, struct herald_error *err);
@@ -172,8 +173,8 @@ void channel_execute(struct writer *writer, struct store_op *op);
 struct cancelled {
 	uint32_t cancelled, too_late, leased;
 };
-bool notification_end(struct writer *writer, int64_t tenant, int64_t id, enum reason reason,
-			 int64_t now_ms, struct cancelled *ret_counts);
+bool notification_end(struct writer *writer, int64_t tenant, int64_t id, enum reason reason, int64_t now_ms,
+		      struct cancelled *ret_counts);
 /* A claimed delivery as a job: row is SQL_CLAIM_ROW's. */
 struct job *job_from_row(struct writer *writer, sqlite3_stmt *row, const struct delivery_row *delivery);
 struct job *job_from_accept(struct writer *writer, const struct store_accept *accept,

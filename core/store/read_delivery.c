@@ -91,7 +91,7 @@ enum herald_code store_deliveries(struct store_session *session, int64_t tenant,
 				  uint32_t limit, struct arena *arena, struct store_delivery_row **ret_rows,
 				  size_t *ret_count, struct herald_error *err)
 {
-	session_begin(session);
+	session_begin_list(session);
 	int64_t recipient = session_recipient(session, tenant, filter->recipient);
 	if (recipient < 0) { /* nobody: an empty list */
 		*ret_rows = arena_array_of(arena, 0, struct store_delivery_row);

@@ -101,7 +101,7 @@ enum herald_code store_notifications(struct store_session *session, int64_t tena
 	struct rows rows;
 	rows_init(&rows, arena, sizeof(struct store_notification_row));
 
-	session_begin(session);
+	session_begin_list(session);
 	int64_t number = session_recipient(session, tenant, recipient);
 	if (number == 0)
 		list_take(session,

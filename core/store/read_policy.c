@@ -115,6 +115,7 @@ enum herald_code store_suppressions(struct store_session *session, int64_t tenan
 	if (after != NULL && after[0] != 0 && !hex_read(after, from, sizeof(from)))
 		return herald_fail(err, HERALD_INVALID, "this cursor is not one of ours");
 	rows_init(&rows, arena, sizeof(struct store_suppression_row));
+	session_begin_list(session);
 	sqlite3_stmt *row = conn_query(&session->conn, SQL_READ_SUPPRESSIONS,
 				       SQL_ARGS(sql_int(tenant), sql_bytes(from, sizeof(from)), sql_str(kind),
 						sql_str(reason), sql_int(limit)));

@@ -6,7 +6,11 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+
 #include "base/check.h"
+
+enum { LIST_MS_MAX = 2000 };
 
 enum herald_code store_session_new(struct store *store, struct store_session **ret_session,
 				   struct herald_error *err)
@@ -37,11 +41,18 @@ void session_begin(struct store_session *session)
 	conn_begin_read(&session->conn);
 }
 
+void session_begin_list(struct store_session *session)
+{
+	session->conn.deadline_ms = clock_mono_ms() + LIST_MS_MAX;
+	conn_begin_read(&session->conn);
+}
+
 enum herald_code session_end(struct store_session *session, struct herald_error *err)
 {
 	enum herald_code code = conn_code(&session->conn, err);
 	conn_rollback(&session->conn);
 	conn_forgive(&session->conn);
+	session->conn.deadline_ms = 0;
 	return code;
 }
 

@@ -12,6 +12,8 @@ struct store_session {
 
 /* Several statements on one snapshot. */
 void session_begin(struct store_session *session);
+/* The same for a list, which may look at many rows for the few that it gives: TIMEOUT after two seconds. */
+void session_begin_list(struct store_session *session);
 /* The end of a call: what stuck, as its answer; the session is good for the next one. */
 enum herald_code session_end(struct store_session *session, struct herald_error *err);
 

@@ -8,11 +8,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/check.h"
 #include "herald/kit.h"
 
-enum { BUSY_TIMEOUT_MS = 5000, SQL_BYTES_MAX = 16 * 1024, PATTERN_BYTES_MAX = 50, CACHE_KIB = 32 * 1024 };
+enum {
+	BUSY_TIMEOUT_MS = 5000,
+	SQL_BYTES_MAX = 16 * 1024,
+	PATTERN_BYTES_MAX = 50,
+	CACHE_KIB = 32 * 1024,
+	PROGRESS_STEPS = 10000
+};
 
 static bool is_no_space(int system_errno)
 {
@@ -54,6 +61,10 @@ static void conn_fail(struct conn *conn, int code, bool is_commit)
 				    sqlite3_errmsg(conn->db));
 		else if ((code & 0xff) == SQLITE_BUSY)
 			herald_fail(&conn->err, HERALD_BUSY, "something else holds the store's file");
+		else if ((code & 0xff) == SQLITE_INTERRUPT)
+			herald_fail(
+				&conn->err, HERALD_TIMEOUT,
+				"the question looks at too many rows: narrow it, or ask since a later time");
 		else if ((code & 0xff) == SQLITE_CONSTRAINT)
 			herald_fail(&conn->err, HERALD_BUG, "a row breaks a rule of the store: %s",
 				    sqlite3_errmsg(conn->db));
@@ -131,6 +142,13 @@ enum herald_code conn_open_writer(const char *path, struct conn *ret_conn, struc
 	return HERALD_OK;
 }
 
+/* One list without a match must not hold an API thread for as long as the table is long. */
+static int on_progress(void *context)
+{
+	const struct conn *conn = context;
+	return conn->deadline_ms != 0 && clock_mono_ms() > conn->deadline_ms;
+}
+
 enum herald_code conn_open_reader(const char *path, struct conn *ret_conn, struct herald_error *err)
 {
 	enum herald_code code = conn_open(path, SQLITE_OPEN_READWRITE, ret_conn, err);
@@ -144,8 +162,10 @@ enum herald_code conn_open_reader(const char *path, struct conn *ret_conn, struc
 	    !is_pragma(ret_conn, "PRAGMA query_only", "1")) {
 		code = herald_fail(err, HERALD_IO, "%s: %s", path, sqlite3_errmsg(ret_conn->db));
 		conn_close(ret_conn);
+		return code;
 	}
-	return code;
+	sqlite3_progress_handler(ret_conn->db, PROGRESS_STEPS, on_progress, ret_conn);
+	return HERALD_OK;
 }
 
 void conn_close(struct conn *conn)

@@ -27,7 +27,8 @@ struct conn {
 	sqlite3_stmt *statements[SQL_STATEMENTS];
 	enum conn_trouble trouble;
 	struct herald_error err;
-	bool is_null; /* writes are left out (benchmarks) */
+	bool is_null;        /* writes are left out (benchmarks) */
+	int64_t deadline_ms; /* monotonic, of a reader's question; 0: none */
 };
 
 enum sql_type { SQL_TYPE_INT = 1, SQL_TYPE_TEXT, SQL_TYPE_BYTES };

@@ -24,8 +24,8 @@ enum {
 	IDLE_MS = 1000,
 	FULL_RETRY_MS = 100,
 	CLOSING_RETRIES_MAX = 20,
-	LOG_PAGES_CHECKPOINT = 4000,
-	COMMITS_PER_LOOK = 64, /* at the free space */
+	LOG_PAGES_CHECKPOINT = 4000, /* 16 MiB */
+	COMMITS_PER_LOOK = 64,       /* at the free space */
 	EXIT_SOFTWARE = 70,
 };
 
@@ -352,7 +352,9 @@ static void writer_checkpoint(struct writer *writer)
 {
 	struct batch none;
 	conn_checkpoint(&writer->conn);
-	writer->log_pages = 0;
+	/* Where a reader kept the log from being begun anew, it grows on: not a checkpoint for each commit.
+	 */
+	writer->checkpoint_at = writer->log_pages + LOG_PAGES_CHECKPOINT;
 	if (writer->conn.trouble == CONN_SYNC) {
 		batch_init(&none);
 		writer_die(writer, &none);
@@ -366,7 +368,10 @@ static void writer_checkpoint(struct writer *writer)
 static int on_commit(void *context, sqlite3 *db, const char *name, int pages)
 {
 	(void)db, (void)name;
-	((struct writer *)context)->log_pages = pages;
+	struct writer *writer = context;
+	if (pages < writer->log_pages) /* begun anew */
+		writer->checkpoint_at = LOG_PAGES_CHECKPOINT;
+	writer->log_pages = pages;
 	return SQLITE_OK;
 }
 
@@ -393,7 +398,7 @@ static void *writer_run(void *context)
 		if (writer->waiting == NULL && atomic_load(&store->is_closing) &&
 		    queue_length(store->queue) == 0)
 			return NULL;
-		if (!writer->is_dead && writer->log_pages >= LOG_PAGES_CHECKPOINT)
+		if (!writer->is_dead && writer->log_pages >= writer->checkpoint_at)
 			writer_checkpoint(writer);
 		if (is_idle || ++commits % COMMITS_PER_LOOK == 0)
 			disk_look(&store->disk);
@@ -429,6 +434,7 @@ enum herald_code writer_start(struct writer *writer, struct store *store, struct
 	if (code != HERALD_OK)
 		return code;
 	writer->conn.is_null = store->settings.is_null;
+	writer->checkpoint_at = LOG_PAGES_CHECKPOINT;
 	sqlite3_wal_hook(writer->conn.db, on_commit, writer);
 	if (pthread_create(&writer->thread, NULL, writer_run, writer) != 0)
 		return herald_fail(err, HERALD_IO, "the store's writer thread cannot be started");

@@ -198,6 +198,63 @@ static void no_statement_of_the_hot_path_scans_a_table(void **state)
 	conn_close(&conn);
 }
 
+static void a_copy_made_while_it_runs_is_a_whole_store(void **state)
+{
+	struct fixture *f = *state;
+	char sql[256], path[128];
+	struct one one;
+	put_person(f, "u-1");
+	one_recipient(f, &one, "u-1");
+	assert_int_equal(one_accept(f, &one), HERALD_OK);
+	snprintf(sql, sizeof(sql), "VACUUM INTO '%s/copy.db'", f->dir);
+	sql_do(f, sql); /* as docs/operating.md says, beside the daemon */
+	struct one later;
+	one_init(f, &later, "ada@example.org");
+	assert_int_equal(one_accept(f, &later), HERALD_OK);
+	fixture_close(f);
+	static const char *const old[] = {"herald.db", "herald.db-wal", "herald.db-shm"};
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", f->dir, old[i]);
+		unlink(path);
+	}
+	snprintf(sql, sizeof(sql), "%s/copy.db", f->dir);
+	snprintf(path, sizeof(path), "%s/herald.db", f->dir);
+	assert_int_equal(rename(sql, path), 0);
+	f->run++;
+	fixture_open(f);
+	assert_delivery(f, one.accept.id, 1, DELIVERY_QUEUED, REASON_none);
+	assert_int_equal(sql_value(f, "SELECT count(*) FROM notification"), 1);
+	struct job *job = claim_one(f, f->mail);
+	assert_string_equal(job->recipient_id, "u-1");
+	job_free(job);
+}
+
+static void a_question_that_takes_too_long_is_given_up_and_the_next_one_is_answered(void **state)
+{
+	struct fixture *f = *state;
+	struct herald_error err = {0};
+	struct conn conn;
+	char path[128];
+	snprintf(path, sizeof(path), "%s/herald.db", f->dir);
+	assert_int_equal(conn_open_reader(path, &conn, &err), HERALD_OK);
+	for (int i = 0; i < 200; i++)
+		put_suppression(f, "email", (char[]){(char)('a' + i / 26), (char)('a' + i % 26), 0});
+	/* A deadline that has passed: the first look at it ends the statement. */
+	conn.deadline_ms = 1;
+	sqlite3_stmt *statement;
+	assert_int_equal(sqlite3_prepare_v2(
+				 conn.db, "SELECT count(*) FROM suppression a, suppression b, suppression c",
+				 -1, &statement, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_INTERRUPT);
+	sqlite3_finalize(statement);
+	conn.deadline_ms = 0;
+	sqlite3_stmt *row = conn_one(&conn, SQL_HAS_SUPPRESSION, SQL_NO_ARGS);
+	assert_int_equal(col_int(row, 0), 1);
+	conn_end(row);
+	conn_close(&conn);
+}
+
 #define PROMISE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -213,6 +270,8 @@ int main(void)
 		PROMISE(the_writer_s_connection_is_durable_and_the_reader_s_cannot_write),
 		PROMISE(every_statement_prepares_and_uses_the_index_it_names),
 		PROMISE(no_statement_of_the_hot_path_scans_a_table),
+		PROMISE(a_copy_made_while_it_runs_is_a_whole_store),
+		PROMISE(a_question_that_takes_too_long_is_given_up_and_the_next_one_is_answered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
