@@ -203,11 +203,12 @@ static void accept_history(struct writer *writer, const struct store_accept *acc
 static void accept_parts(struct writer *writer, const struct store_accept *accept)
 {
 	int64_t body_first = writer->body_last + 1, last = 0;
-	for (size_t i = 0; i < accept->body_count; i++)
+	for (size_t i = 0; i < accept->body_count; i++) {
+		int64_t row = ++writer->body_last;
 		conn_run(&writer->conn, SQL_BODY_ADD,
-			 SQL_ARGS(sql_int(++writer->body_last), sql_int(accept->op.tenant),
-				  sql_int(accept->id), sql_int(body_checksum(accept->bodies[i])),
-				  sql_blob(accept->bodies[i])));
+			 SQL_ARGS(sql_int(row), sql_int(accept->op.tenant), sql_int(accept->id),
+				  sql_int(body_checksum(accept->bodies[i])), sql_blob(accept->bodies[i])));
+	}
 	for (size_t i = 0; i < accept->delivery_count; i++) {
 		accept_delivery(writer, accept, &accept->deliveries[i], body_first);
 		accept_history(writer, accept, accept->deliveries[i].recipient, &last);

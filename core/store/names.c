@@ -203,10 +203,10 @@ const char *store_tenant_name(struct store *store, int64_t number)
 	return tenant == NULL ? NULL : tenant->name;
 }
 
-int64_t store_policy_version(struct store *store, int64_t number)
+int64_t store_policy_version(struct store *store, int64_t tenant)
 {
-	struct tenant *tenant = names_tenant(&store->names, number);
-	return tenant == NULL ? 0 : atomic_load(&tenant->policy_public);
+	struct tenant *found = names_tenant(&store->names, tenant);
+	return found == NULL ? 0 : atomic_load(&found->policy_public);
 }
 
 /* --- destinations --- */

@@ -109,7 +109,7 @@ enum herald_code store_suppressions(struct store_session *session, int64_t tenan
 				    struct arena *arena, struct store_suppression_row **ret_rows,
 				    size_t *ret_count, const char **ret_next, struct herald_error *err)
 {
-	uint8_t from[ADDRESS_HASH_BYTES] = {0}, last[ADDRESS_HASH_BYTES];
+	uint8_t from[ADDRESS_HASH_BYTES] = {0}, last[ADDRESS_HASH_BYTES] = {0};
 	struct rows rows;
 
 	if (after != NULL && after[0] != 0 && !hex_read(after, from, sizeof(from)))

@@ -49,6 +49,12 @@ static double seconds_now(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+static void pause_ms(long ms)
+{
+	const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	nanosleep(&time, NULL);
+}
+
 static double cpu_now(void)
 {
 	struct timespec now;
@@ -187,7 +193,7 @@ static void put_people(struct bench *bench)
 		store_submit(bench->store, &puts[i].op);
 	}
 	while (atomic_load(&left) > 0)
-		usleep(1000);
+		pause_ms(1);
 	for (int i = 0; i < PEOPLE; i++)
 		bench->people[i] = puts[i].ret_recipient;
 	arena_free(arena);
@@ -207,10 +213,10 @@ static void bench_window(struct bench *bench, int window, double seconds, double
 	double began = seconds_now(), cpu = cpu_now();
 	for (int i = 0; i < window; i++)
 		submit_accept(&bench->slots[i]);
-	usleep((useconds_t)(seconds * 1e6));
+	pause_ms((long)(seconds * 1e3));
 	atomic_store(&bench->is_over, true);
 	while (atomic_load(&bench->busy) > 0)
-		usleep(1000);
+		pause_ms(1);
 	double took = seconds_now() - began;
 	ret_rates[0] = (double)(atomic_load(&bench->accepts) - accepts) / took;
 	ret_rates[1] = (double)(atomic_load(&bench->settles) - settles) / took;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MIB = 1024 * 1024, EXIT_SOFTWARE = 70 };
@@ -210,7 +211,8 @@ static void without_room_for_a_settle_it_waits_until_there_is_room(void **state)
 	close(filler);
 	pid_t child = fork();
 	if (child == 0) {
-		usleep(300 * 1000);
+		const struct timespec some = {.tv_nsec = 300 * 1000000};
+		nanosleep(&some, NULL);
 		_exit(unlink(path) == 0 ? 0 : 1);
 	}
 	for (size_t i = 0; i < count; i++)
