@@ -6,7 +6,7 @@
 #include "base/check.h"
 
 /* In thousandths of a retry. */
-enum { BUDGET_RETRY = 1000, BUDGET_PERCENT = 10, BUDGET_MAX = 100 * 1000 };
+enum { BUDGET_RETRY = 1000, BUDGET_PERCENT = 10, BUDGET_MAX = 100 * 1000, SECOND_MS = 1000 };
 
 void limit_init(struct limit *limit, uint32_t count, int64_t period_ms, int64_t now_ms)
 {
@@ -111,4 +111,20 @@ bool budget_take(struct budget *budget, int64_t now_ms)
 		return false;
 	budget->milli -= BUDGET_RETRY;
 	return true;
+}
+
+void budget_well(struct budget *budget)
+{
+	budget_add(budget, BUDGET_RETRY + (int64_t)budget->percent * BUDGET_PERCENT);
+	budget->promised_ms = 0;
+}
+
+int64_t budget_again_ms(struct budget *budget, int64_t now_ms)
+{
+	int64_t first_ms = budget->promised_ms > now_ms ? budget->promised_ms : now_ms;
+
+	budget->promised_ms = first_ms + SECOND_MS;
+	if (budget->promised_ms > now_ms + BUDGET_AHEAD_MS)
+		budget->promised_ms = now_ms + BUDGET_AHEAD_MS;
+	return budget->promised_ms;
 }

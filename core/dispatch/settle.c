@@ -32,6 +32,8 @@ void ticket_pay_back(struct dispatcher *dispatcher, struct ticket *ticket, enum 
 		destination_feedback(&outlet->self, health, 0, "", dispatcher->now.mono);
 	else if (ticket->destination != NULL)
 		destination_give_back(&outlet->self);
+	if (health == DESTINATION_WELL && ticket_is_retry(ticket))
+		budget_well(&sick->retries);
 	if (health == 0)
 		destination_give_back(sick);
 	else

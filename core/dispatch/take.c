@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 
-enum { ADDRESS_AGAIN_MS = 300, BUDGET_AGAIN_MS = 1000 };
+enum { ADDRESS_AGAIN_MS = 300 };
 
 /* Born after its words were read but before the plugin learned something: use what is known now. */
 static void refresh_memory(const struct outlet *outlet, struct job *job)
@@ -22,13 +22,6 @@ static void refresh_memory(const struct outlet *outlet, struct job *job)
 	known = outlet_remembered(outlet, job->address_hash);
 	if (known != NULL)
 		job->memory = arena_bytes_copy(job->arena, known->memory.data, known->memory.size);
-}
-
-/* Something was spent on it before.  What was throttled or met a broken channel waits for reasons of its own.
- */
-static bool is_retry(const struct job *job)
-{
-	return job->tries_spent > 0 && job->crash_marks == 0;
 }
 
 /* Where it should wait instead; due 0: as it was. */
@@ -59,8 +52,8 @@ static struct refusal destination_refuses(struct dispatcher *dispatcher, struct 
 		return refuse(REASON_none, 0, lane);
 	if (ticket->address != NULL && destination_room(ticket->address, mono) == 0)
 		return refuse(REASON_none, later + ADDRESS_AGAIN_MS, 0);
-	if (is_retry(ticket->job) && !budget_take(retries, mono))
-		return refuse(REASON_backoff, later + BUDGET_AGAIN_MS, lane);
+	if (ticket_is_retry(ticket) && !budget_take(retries, mono))
+		return refuse(REASON_backoff, later + (budget_again_ms(retries, mono) - mono), lane);
 	if (ticket->job->attempt == 1)
 		budget_first(retries);
 	return (struct refusal){.is_refused = false};

@@ -90,6 +90,11 @@ void ticket_free(struct hand *hand, struct ticket *ticket)
 	job_free(ticket->job);
 }
 
+bool ticket_is_retry(const struct ticket *ticket)
+{
+	return ticket->job->tries_spent > 0 && ticket->job->crash_marks == 0;
+}
+
 struct ticket *hand_find(const struct hand *hand, enum ticket_key key, int64_t value)
 {
 	return value == 0 ? NULL : map_get(hand->by_key[key], value);

@@ -64,6 +64,10 @@ void hand_done(struct hand *hand); /* must be empty */
 struct ticket *ticket_new(struct hand *hand, struct job *job, struct outlet *outlet, int64_t now_ms);
 void ticket_free(struct hand *hand, struct ticket *ticket); /* and the job; in no stage list any more */
 
+/* Something was spent on it before, so it counts against the retry budget.  What was throttled or met a
+ * broken channel waits for reasons of its own. */
+bool ticket_is_retry(const struct ticket *ticket);
+
 int64_t ticket_address_key(const uint8_t hash[ADDRESS_HASH_BYTES]);
 /* All with this key: walk with ticket->keys[key].next.  Of BY_ADDRESS compare the whole hash. */
 struct ticket *hand_find(const struct hand *hand, enum ticket_key key, int64_t value);

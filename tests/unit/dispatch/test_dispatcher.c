@@ -242,6 +242,39 @@ static void retries_of_a_destination_are_budgeted(void **state)
 	assert_in_range(sends, 250, 200 + 40 + 60 + 1);
 }
 
+/* 1,000 deliveries of which each failed at least once, then a far end that takes everything. */
+static void a_backlog_of_retries_flows_again_when_the_far_end_is_well(void **state)
+{
+	struct world *world = *state;
+	uint32_t leases = 0, sends = 0;
+	int tenths = 0;
+
+	world->policies[1].destination.failures_max = 1000000;
+	dispatcher_channel(world->dispatcher, 1, &world->policies[1]);
+	world_queue(world, 1000, &(struct world_row){.lane = 1, .attempts_max = 1000});
+	for (int i = 0; i < 1500; i++) {
+		world_turn(world);
+		world_answer_all(world, 1, HERALD_DEFERRED);
+		world_commit_all(world);
+		world_pass(world, 100);
+	}
+	while (world_count(world, DELIVERY_DELIVERED) < 1000 && tenths < 100000) {
+		world_turn(world);
+		world_answer_all(world, 1, HERALD_DELIVERED);
+		world_commit_all(world);
+		world_pass(world, 100);
+		tenths++;
+	}
+	for (size_t i = 0; i < world->row_count; i++) {
+		leases += world->rows[i].leases;
+		sends += world->rows[i].sends;
+	}
+	/* Not one a second any more; and hardly any lease was for nothing: who has to wait is not asked about
+	 * again and again. */
+	assert_in_range(tenths, 1, 1500);
+	assert_in_range(leases, sends, 4 * sends);
+}
+
 /* --- channels that are wrong, crash or hang --- */
 
 static void a_misconfigured_channel_spends_no_attempt_and_is_tried_with_one(void **state)
@@ -570,6 +603,7 @@ int main(void)
 		TEST(throttling_spends_no_try_and_waits_as_long_as_asked),
 		TEST(a_rate_holds_in_every_second),
 		TEST(retries_of_a_destination_are_budgeted),
+		TEST(a_backlog_of_retries_flows_again_when_the_far_end_is_well),
 		TEST(a_misconfigured_channel_spends_no_attempt_and_is_tried_with_one),
 		TEST(a_probe_that_goes_through_ends_the_hold),
 		TEST(the_death_of_a_process_is_resolved_slot_by_slot),

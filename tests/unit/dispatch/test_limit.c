@@ -137,6 +137,34 @@ static void first_tries_save_up_no_endless_budget(void **state)
 	assert_int_equal(retries, 100);
 }
 
+static void a_retry_that_went_well_makes_room_for_another(void **state)
+{
+	struct budget budget;
+	uint32_t retries = 0;
+
+	(void)state;
+	budget_init(&budget, 20, 0);
+	while (retries < 1000 && budget_take(&budget, 0)) {
+		budget_well(&budget);
+		retries++;
+	}
+	assert_int_equal(retries, 1000);
+}
+
+static void each_that_is_refused_gets_a_second_of_its_own(void **state)
+{
+	struct budget budget;
+
+	(void)state;
+	budget_init(&budget, 20, 0);
+	for (int64_t i = 1; i <= 100; i++)
+		assert_int_equal(budget_again_ms(&budget, 0), i * 1000);
+	for (int64_t i = 0; i < 1000; i++)
+		assert_in_range(budget_again_ms(&budget, 0), 1, BUDGET_AHEAD_MS);
+	/* Whoever comes later does not stand behind seconds that are over. */
+	assert_int_equal(budget_again_ms(&budget, 500000), 501000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +175,8 @@ int main(void)
 		cmocka_unit_test(the_next_token_comes_when_it_was_said_to),
 		cmocka_unit_test(a_changed_rate_keeps_what_is_reserved),
 		cmocka_unit_test(retries_stay_within_a_fifth_of_first_tries_and_one_a_second),
+		cmocka_unit_test(a_retry_that_went_well_makes_room_for_another),
+		cmocka_unit_test(each_that_is_refused_gets_a_second_of_its_own),
 		cmocka_unit_test(first_tries_save_up_no_endless_budget),
 	};
 
