@@ -168,14 +168,40 @@ enum cli_exit cli_prefs(struct cli *cli)
 	return result;
 }
 
-/* "categories.order.shipped.channels.sms=false" has dots in a category's name: the path is split by what may
- * stand where. */
+/* The object under that name, made if there is none. */
+static json_t *object_in(json_t *parent, const char *name)
+{
+	json_t *child = json_object_get(parent, name);
+
+	if (!json_is_object(child))
+		json_object_set_new(parent, name, child = json_object());
+	return child;
+}
+
+/* "order.shipped.channels.sms" has dots in a category's name: it is split by what may stand where. */
+static void set_category_choice(json_t *categories, char *name, json_t *value)
+{
+	static const char channels_mark[] = ".channels.", strategy_mark[] = ".strategy";
+	char *channels = strstr(name, channels_mark), *dot = strrchr(name, '.');
+
+	if (channels != NULL) {
+		*channels = 0;
+		json_object_set_new(object_in(object_in(categories, name), "channels"),
+				    channels + strlen(channels_mark), value);
+	} else if (dot != NULL && strcmp(dot, strategy_mark) == 0 && !json_is_boolean(value)) {
+		*dot = 0;
+		json_object_set_new(object_in(categories, name), "strategy", value);
+	} else {
+		json_object_set_new(categories, name, value);
+	}
+}
+
+/* One "path=value"; several may speak of the same category. */
 static bool set_choice(json_t *patch, const char *word)
 {
 	const char *equals = strchr(word, '=');
 	json_t *value = equals ? json_loads(equals + 1, JSON_DECODE_ANY, NULL) : NULL;
 	char name[128];
-	json_t *inner;
 
 	if (equals == NULL || equals == word || (size_t)(equals - word) >= sizeof(name)) {
 		json_decref(value);
@@ -184,28 +210,12 @@ static bool set_choice(json_t *patch, const char *word)
 	if (value == NULL)
 		value = json_string(equals + 1);
 	snprintf(name, sizeof(name), "%.*s", (int)(equals - word), word);
-	if (strncmp(name, "channels.", 9) == 0) {
-		inner = json_object_get(patch, "channels");
-		if (inner == NULL)
-			json_object_set_new(patch, "channels", inner = json_object());
-		json_object_set_new(inner, name + 9, value);
-	} else if (strncmp(name, "categories.", 11) == 0) {
-		char *channels = strstr(name + 11, ".channels.");
-
-		inner = json_object_get(patch, "categories");
-		if (inner == NULL)
-			json_object_set_new(patch, "categories", inner = json_object());
-		if (channels == NULL) {
-			json_object_set_new(inner, name + 11, value);
-		} else {
-			*channels = 0;
-			json_object_set_new(
-				inner, name + 11,
-				json_pack("{s:{s:o}}", "channels", channels + strlen(".channels."), value));
-		}
-	} else {
+	if (strncmp(name, "channels.", 9) == 0)
+		json_object_set_new(object_in(patch, "channels"), name + 9, value);
+	else if (strncmp(name, "categories.", 11) == 0)
+		set_category_choice(object_in(patch, "categories"), name + 11, value);
+	else
 		json_object_set_new(patch, name, value);
-	}
 	return true;
 }
 

@@ -43,3 +43,12 @@ def test_the_commands_of_use_it_work_as_they_stand(daemon):
     sent = re.search(r'"id": ?"(ntf_[0-9A-Z]+)"', answer).group(1)
     (delivery,) = daemon.api.settled(sent)["deliveries"]
     assert (delivery["recipient"], delivery["channel"], delivery["state"]) == ("ada", "email", "sent")
+
+
+def test_prefs_set_takes_categories_with_dots_in_their_names(daemon):
+    typed(daemon, """echo '{}' | herald recipients put bob
+                     herald prefs set bob categories.order.shipped.channels.sms=false categories.order.shipped.channels.email=true \\
+                                          categories.order.shipped.strategy=first categories.sale.now=false channels.bot=false""")
+    chosen = daemon.api.get("/v1/recipients/bob/preferences").json
+    assert chosen["categories"] == {"order.shipped": {"channels": {"sms": False, "email": True}, "strategy": "first"}, "sale.now": False}
+    assert chosen["channels"] == {"bot": False}

@@ -73,7 +73,7 @@ people() {
         email=emil@example.org
     typed_only "echo '$(cat "$dir/emil.json")' | herald recipients put emil"
     typed_only 'herald prefs set ben channels.sms=false'
-    typed_only "herald prefs set cleo 'order=[\"email\", \"sms\"]' 'categories={\"order.shipped\": {\"strategy\": \"first\"}}'"
+    typed_only "herald prefs set cleo 'order=[\"email\", \"sms\"]' categories.order.shipped.strategy=first"
     typed_only 'herald prefs set dora unsubscribed_all=true'
     typed_only "herald prefs set emil muted_until=$(($(date -u +%Y) + 1))-01-07T00:00:00Z"
     echo
