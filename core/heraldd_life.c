@@ -43,6 +43,10 @@ struct life {
 	struct http *http;
 	const char *board_dir, *facts_path;
 	bool is_looping, are_requests_done;
+	/* What the secrets of the channels in force were, by channel number: a rotated one is a change, too.
+	 */
+	uint8_t digest_key[CONFIG_DIGEST_BYTES];
+	uint8_t digests[CHANNELS_MAX][CONFIG_DIGEST_BYTES], next_digests[CHANNELS_MAX][CONFIG_DIGEST_BYTES];
 };
 
 static void sleep_ms(int64_t ms)
@@ -110,8 +114,8 @@ static struct outlet_policy policy_plain(const struct config *config)
 	};
 }
 
-static enum herald_code list_channels(const struct life *life, struct config *config,
-				      struct loop_channel *channels, struct herald_error *err)
+static enum herald_code list_channels(struct life *life, struct config *config, struct loop_channel *channels,
+				      struct herald_error *err)
 {
 	if (config->channel_count > CHANNELS_MAX)
 		return herald_fail(err, HERALD_LIMIT, "%zu channels are configured, %d at most",
@@ -121,20 +125,32 @@ static enum herald_code list_channels(const struct life *life, struct config *co
 		const struct config_channel *before =
 			life->is_looping ? config_channel_find(life->config, channel->name) : NULL;
 		int32_t number = store_channel_number(life->store, channel->name);
-
 		if (number < 0 || number >= CHANNELS_MAX)
 			return herald_fail(err, HERALD_LIMIT,
 					   "channel '%s' has number %d, at most %d names can ever be used",
 					   channel->name, (int)number, (int)CHANNELS_MAX);
+		config_channel_secrets(channel, life->digest_key, life->next_digests[number]);
 		channels[i] = (struct loop_channel){
 			.number = number,
 			.policy = policy_of(config, channel),
 			.config = config,
 			.settings = channel,
-			.is_changed = before == NULL || !config_channel_same(before, channel),
+			.is_changed = before == NULL || !config_channel_same(before, channel) ||
+				      memcmp(life->next_digests[number], life->digests[number],
+					     CONFIG_DIGEST_BYTES) != 0,
 		};
 	}
 	return HERALD_OK;
+}
+
+static enum herald_code configure(struct life *life, const struct loop_channel *channels, size_t count,
+				  struct herald_error *err)
+{
+	enum herald_code code = loop_configure(life->loop, channels, count, err);
+
+	if (code == HERALD_OK)
+		memcpy(life->digests, life->next_digests, sizeof(life->digests));
+	return code;
 }
 
 /* --- upwards --- */
@@ -270,7 +286,7 @@ static enum herald_code start_dispatch(struct life *life, struct herald_error *e
 	if (code != HERALD_OK)
 		return code;
 	life->is_looping = true;
-	code = loop_configure(life->loop, channels, count, err);
+	code = configure(life, channels, count, err);
 	if (code == HERALD_OK)
 		await_channels(life);
 	return code;
@@ -308,6 +324,7 @@ enum herald_code life_start(struct config *config, struct life **ret_life, struc
 	life->config = config;
 	life->rosters = roster_board_new();
 	life->loop = loop_new();
+	CHECK(getrandom(life->digest_key, sizeof(life->digest_key), 0) == (ssize_t)sizeof(life->digest_key));
 	code = start_store(life, err);
 	if (code == HERALD_OK)
 		code = start_dispatch(life, err);
@@ -331,7 +348,7 @@ enum herald_code life_reload(struct life *life, struct config *config, struct he
 	enum herald_code code = list_channels(life, config, channels, err);
 
 	if (code == HERALD_OK)
-		code = loop_configure(life->loop, channels, config->channel_count, err);
+		code = configure(life, channels, config->channel_count, err);
 	arena_free(arena);
 	if (code != HERALD_OK)
 		return code;

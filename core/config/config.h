@@ -115,8 +115,16 @@ void config_unref(struct config *config); /* NULL is fine */
 
 const struct config_channel *config_channel_find(const struct config *config,
 						 const char *name); /* NULL: none */
-/* Does a channel's process need no restart?  Compares what was written, not what references lead to. */
+/* Does a channel's process need no restart?  Compares what was written; what references lead to is in the
+ * secrets' digest. */
 bool config_channel_same(const struct config_channel *one, const struct config_channel *other);
+
+enum { CONFIG_DIGEST_BYTES = 32 };
+
+/* What the channel's references lead to now, as a digest under a key that lives as long as the daemon:
+ * another one means that a secret was changed, came or went.  The values are read and forgotten. */
+void config_channel_secrets(const struct config_channel *channel, const uint8_t key[CONFIG_DIGEST_BYTES],
+			    uint8_t ret_digest[CONFIG_DIGEST_BYTES]);
 
 /* What is in force and where each value comes from, as YAML with comments.  Secrets are ***. */
 void config_show(const struct config *config, struct herald_builder *builder);

@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/config.h"
 #include "config/options.h"
+#include "herald/kit.h"
 #include "base/check.h"
 
 enum secret_source { SECRET_NONE = 0, SECRET_ENV, SECRET_FILE, SECRET_VAULT };
@@ -170,4 +172,35 @@ enum herald_code secret_resolve(const char *reference, struct arena *secrets, he
 	if (source_of(reference, &name) == SECRET_ENV)
 		return env_resolve(name, secrets, ret_secret, err);
 	return file_resolve(name, secrets, ret_secret, err);
+}
+
+/* The digest of one more reference and of what it leads to: "" when that cannot be read. */
+static void digest_add(uint8_t digest[CONFIG_DIGEST_BYTES], const struct option_given *given)
+{
+	struct arena *secrets = arena_new_wiped();
+	herald_secret secret = {.value = ""};
+
+	if (secret_resolve(given->values[0], secrets, &secret, NULL) != HERALD_OK)
+		secret.value = "";
+	size_t name_size = strlen(given->name) + 1,
+	       size = CONFIG_DIGEST_BYTES + name_size + strlen(secret.value);
+	char *text = arena_alloc(secrets, size + 1);
+
+	memcpy(text, digest, CONFIG_DIGEST_BYTES);
+	memcpy(text + CONFIG_DIGEST_BYTES, given->name, name_size);
+	memcpy(text + CONFIG_DIGEST_BYTES + name_size, secret.value, strlen(secret.value) + 1);
+	herald_sha256(text, size, digest);
+	arena_free(secrets);
+}
+
+void config_channel_secrets(const struct config_channel *channel, const uint8_t key[CONFIG_DIGEST_BYTES],
+			    uint8_t ret_digest[CONFIG_DIGEST_BYTES])
+{
+	memcpy(ret_digest, key, CONFIG_DIGEST_BYTES);
+	for (size_t i = 0; i < channel->option_count; i++) {
+		const struct option_given *given = &channel->options[i];
+
+		if (!given->is_list && given->value_count == 1 && secret_is_reference(given->values[0]))
+			digest_add(ret_digest, given);
+	}
 }

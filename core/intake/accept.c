@@ -54,14 +54,43 @@ void intake_done(struct intake_call *call)
 	call->person_count = 0;
 }
 
-/* Until every channel's plugin was described once, a plan would leave out what only seems not to be there.  A
- * channel that died before it said anything keeps nobody waiting. */
-static bool is_starting(const struct roster *roster)
+static bool is_starting(const struct roster_channel *channel)
+{
+	return *channel->kind == 0 && channel->state == CHANNEL_RESTARTING && channel->restarts == 0;
+}
+
+static bool is_carried(const struct roster *roster, const char *kind)
 {
 	for (size_t i = 0; i < roster->channel_count; i++) {
-		const struct roster_channel *channel = &roster->channels[i];
+		if (strcmp(roster->channels[i].kind, kind) == 0)
+			return true;
+	}
+	return false;
+}
 
-		if (*channel->kind == 0 && channel->state == CHANNEL_RESTARTING && channel->restarts == 0)
+/* Might it be the one for somebody's address, or is it asked for by its name? */
+static bool is_missed(const struct intake_call *call, const struct roster_channel *channel)
+{
+	for (size_t i = 0; i < call->notification->channel_count; i++) {
+		if (strcmp(call->notification->channels[i], channel->name) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < call->person_count; i++) {
+		for (size_t j = 0; j < call->people[i].address_count; j++) {
+			if (!is_carried(call->roster, call->people[i].addresses[j].kind))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Until a channel's plugin was described once, a plan could leave out what only seems not to be there.  A
+ * channel that died before it said anything keeps nobody waiting, nor does one that a reload added beside
+ * those that carry all that is needed. */
+static bool has_to_wait(const struct intake_call *call)
+{
+	for (size_t i = 0; i < call->roster->channel_count; i++) {
+		if (is_starting(&call->roster->channels[i]) && is_missed(call, &call->roster->channels[i]))
 			return true;
 	}
 	return false;
@@ -86,7 +115,7 @@ enum herald_code intake_plan(struct intake *intake, struct intake_call *call, st
 	if (code != HERALD_OK)
 		return code;
 	call->roster = roster_get(intake->settings.rosters);
-	if (is_starting(call->roster))
+	if (has_to_wait(call))
 		return herald_fail(err, HERALD_BUSY,
 				   "a channel is still starting, and has not said yet what it "
 				   "carries; come again");

@@ -150,14 +150,14 @@ class Client:
 class Daemon:
     """channels: name -> settings of the channel; `options` in it are the plugin's.  Each records what arrived at it."""
 
-    def __init__(self, channels=None, settings=None, environment=None):
+    def __init__(self, channels=None, settings=None, environment=None, with_record=True):
         # A short path: a socket's has 107 bytes at most.
         self.folder = Path(tempfile.mkdtemp(prefix="herald-flow-", dir="/tmp"))
         self.conf, self.data, self.run = (self.folder / name for name in ("conf.d", "data", "run"))
         self.socket_path = self.run / "admin.sock"
         self.settings = {"server.listen": "127.0.0.1:0", "server.plugin_dir": str(BUILD / "plugins"), "log.level": "debug",
                          "delivery.backoff_least": "1s", **(settings or {})}
-        self.environment = environment or {}
+        self.environment, self.with_record = environment or {}, with_record
         self.conf.mkdir()
         self.configure(channels if channels is not None else {"loopback": {}})
         self.process, self.port = None, None
@@ -171,7 +171,8 @@ class Daemon:
             old.unlink()
         for number, (name, settings) in enumerate(channels.items()):
             own = {"name": name, "plugin": "loopback", **settings}
-            own["options"] = {"record": str(self.folder / f"{name}.record"), **own.get("options", {})}
+            record = {"record": str(self.folder / f"{name}.record")} if self.with_record else {}
+            own["options"] = {**record, **own.get("options", {})}
             (self.conf / f"30-{number:02}-{name}.yaml").write_text(json.dumps({"channels": [own]}))  # JSON is YAML
 
     def start(self, is_ready=True):

@@ -1,6 +1,5 @@
 """Work for a daemon: many deliveries at once, or callers that never stop and keep a ledger of what they were answered."""
 import http.client
-import json
 import threading
 import time
 
@@ -49,7 +48,7 @@ class Callers:
 
     def __init__(self, daemon, count=4, address="ok", channel=None, over_tcp=True, pause=0.0, key=None):
         self.daemon, self.address, self.channel, self.over_tcp, self.pause, self.key = daemon, address, channel, over_tcp, pause, key
-        self.accepted, self.answers, self.broken = {}, {}, []
+        self.accepted, self.answers, self.refused, self.broken = {}, {}, {}, []
         self.lock, self.is_over = threading.Lock(), threading.Event()
         self.threads = [threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(count)]
         for thread in self.threads:
@@ -64,6 +63,9 @@ class Callers:
             self.answers[answer.status] = self.answers.get(answer.status, 0) + 1
             if answer.status == 202:
                 self.accepted[key] = answer.json["id"]
+            else:
+                detail = answer.json.get("detail")
+                self.refused[detail] = self.refused.get(detail, 0) + 1
 
     def _run(self, caller):
         number, key = 0, None
@@ -126,5 +128,18 @@ def deliveries(api, state, limit=1000):
         after = f"&after={page['next']}"
 
 
-def key_text(value):
-    return json.dumps(value)
+def metrics(api):
+    """{'name{label="x",...}': value} of /metrics."""
+    found = {}
+    for line in api.get("/metrics").data.decode().splitlines():
+        if line and not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            found[name] = float(value)
+    return found
+
+
+def metric(api, name, **labels):
+    """The sum of a metric's series that have these labels."""
+    wanted = [f'{label}="{value}"' for label, value in labels.items()]
+    return sum(value for series, value in metrics(api).items()
+               if series.split("{")[0] == name and all(label in series for label in wanted))
