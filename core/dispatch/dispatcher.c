@@ -100,19 +100,29 @@ bool dispatcher_is_late(const struct dispatcher *dispatcher, const struct job *j
 	       dispatcher->now.mono >= dispatcher->expire_after_ms;
 }
 
-void dispatcher_channel(struct dispatcher *dispatcher, int32_t channel, const struct outlet_policy *policy)
+/* What was wrong may have been put right. */
+static void forgive(struct outlet *outlet)
 {
+	if (outlet->is_held && !outlet->is_paused)
+		outlet->why[0] = 0;
+	outlet->is_held = outlet->is_probing = false;
+}
+
+void dispatcher_channel(struct dispatcher *dispatcher, int32_t channel, const struct outlet_policy *policy,
+			bool is_changed)
+{
+	struct outlet *outlet = dispatcher_outlet(dispatcher, channel);
+
 	CHECK(channel >= 0 && channel < CHANNELS_MAX);
 	dispatcher->has_changed = true;
-	if (dispatcher->outlets[channel] == NULL) {
+	if (outlet == NULL) {
 		dispatcher->outlets[channel] = outlet_new(channel, policy, dispatcher->now.mono);
 		return;
 	}
-	outlet_change(dispatcher->outlets[channel], policy, dispatcher->now.mono);
-	/* What was wrong may have been put right. */
-	if (dispatcher->outlets[channel]->is_held && !dispatcher->outlets[channel]->is_paused)
-		dispatcher->outlets[channel]->why[0] = 0;
-	dispatcher->outlets[channel]->is_held = dispatcher->outlets[channel]->is_probing = false;
+	outlet_change(outlet, policy, dispatcher->now.mono);
+	outlet->is_renewing = is_changed;
+	if (!is_changed)
+		forgive(outlet);
 }
 
 bool dispatcher_knows(const struct dispatcher *dispatcher, int32_t channel)
@@ -166,6 +176,11 @@ void dispatcher_channel_ready(struct dispatcher *dispatcher, int32_t channel,
 		return;
 	dispatcher_channel_remembered(dispatcher, channel, facts);
 	outlet->process = CHANNEL_RUNNING;
+	if (outlet->is_renewing) {
+		outlet->is_renewing = false;
+		outlet->renewed_ms = dispatcher->now.mono;
+		forgive(outlet);
+	}
 	if (!outlet->is_paused && !outlet->is_held)
 		outlet->why[0] = 0;
 	dispatcher->has_changed = true;

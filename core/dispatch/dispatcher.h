@@ -58,8 +58,10 @@ void dispatcher_clock(struct dispatcher *dispatcher, int64_t now_mono_ms, int64_
 
 /* --- channels --- */
 
-/* New, or changed by a reload. */
-void dispatcher_channel(struct dispatcher *dispatcher, int32_t channel, const struct outlet_policy *policy);
+/* New, or as a reload says.  is_changed: its process is replaced, and what the one before says of its
+ * configuration counts until the new one is ready. */
+void dispatcher_channel(struct dispatcher *dispatcher, int32_t channel, const struct outlet_policy *policy,
+			bool is_changed);
 /* No longer configured: what is in hand ends, nothing new is taken. */
 void dispatcher_channel_drop(struct dispatcher *dispatcher, int32_t channel);
 bool dispatcher_knows(const struct dispatcher *dispatcher, int32_t channel);

@@ -335,7 +335,7 @@ static void configure(struct loop *loop, const struct order *order)
 		loop->numbers[loop->channel_count++] = channel->number;
 		bool is_new = !dispatcher_knows(loop->dispatcher, channel->number);
 
-		dispatcher_channel(loop->dispatcher, channel->number, &channel->policy);
+		dispatcher_channel(loop->dispatcher, channel->number, &channel->policy, channel->is_changed);
 		if (is_new)
 			remember(loop, order, channel->number);
 		if (channel->is_changed)

@@ -54,7 +54,9 @@ struct outlet {
 	int64_t idempotent_ms;
 	enum channel_state process; /* as the supervisor says; RESTARTING until the first is ready */
 	bool is_paused, is_held, is_dropped;
-	bool is_probing; /* held, but one delivery may try */
+	bool is_probing;    /* held, but one delivery may try */
+	bool is_renewing;   /* a process of another configuration is about to take over */
+	int64_t renewed_ms; /* monotonic: when one did */
 	int64_t probe_at_ms;
 	char why[256]; /* of a state that is not running */
 

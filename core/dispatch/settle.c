@@ -133,9 +133,12 @@ static enum destination_health health_of(const struct herald_outcome *outcome,
 }
 
 /* What the channel's own condition means for it: misconfigured, or well again after it was. */
-static void judge_channel(struct dispatcher *dispatcher, struct outlet *outlet,
+static void judge_channel(struct dispatcher *dispatcher, struct outlet *outlet, int64_t since_ms,
 			  const struct herald_outcome *outcome, const struct decision *decision)
 {
+	/* Whatever an older configuration was like. */
+	if (since_ms < outlet->renewed_ms)
+		return;
 	if (decision->holds_channel) {
 		bool was_held = outlet->is_held;
 
@@ -182,6 +185,7 @@ void settle_outcome(struct dispatcher *dispatcher, struct ticket *ticket, const 
 	struct outlet *outlet = ticket->outlet;
 	struct herald_outcome outcome = *said;
 	struct verdict_facts facts = facts_of(dispatcher, ticket);
+	int64_t since_ms = ticket->since_ms;
 	struct decision decision;
 
 	if (outcome_normalise(&outcome))
@@ -203,7 +207,7 @@ void settle_outcome(struct dispatcher *dispatcher, struct ticket *ticket, const 
 			      .suppresses_address = decision.suppresses_address,
 		      },
 		      &outcome);
-	judge_channel(dispatcher, outlet, &outcome, &decision);
+	judge_channel(dispatcher, outlet, since_ms, &outcome, &decision);
 }
 
 /* Its process died while the plugin had it, and nothing was on the wire. */

@@ -49,6 +49,18 @@ static struct decision again(const struct verdict_facts *facts, int64_t retry_af
 	return decision;
 }
 
+/* The channel is what waits: once it is mended, its deliveries are due, however old they are. */
+static struct decision held_back(const struct verdict_facts *facts)
+{
+	struct decision decision = {.reason = REASON_backoff, .holds_channel = true};
+
+	decision.due_at_ms = facts->now_ms;
+	decision.to = decision.due_at_ms >= facts->expires_at_ms ? DELIVERY_EXPIRED : DELIVERY_QUEUED;
+	if (decision.to == DELIVERY_EXPIRED)
+		decision.reason = REASON_expired;
+	return decision;
+}
+
 static struct decision uncertain(const struct verdict_facts *facts, int64_t retry_after_ms)
 {
 	struct decision retry = {.reason = REASON_uncertain, .spends_try = true, .slows_destination = true};
@@ -99,8 +111,7 @@ struct decision verdict_decide(const struct verdict_facts *facts, enum herald_ve
 		return again(facts, retry_after_ms,
 			     (struct decision){.reason = REASON_backoff, .slows_destination = true});
 	case HERALD_MISCONFIGURED:
-		return again(facts, retry_after_ms,
-			     (struct decision){.reason = REASON_backoff, .holds_channel = true});
+		return held_back(facts);
 	case HERALD_UNCERTAIN:
 		return uncertain(facts, retry_after_ms);
 	}

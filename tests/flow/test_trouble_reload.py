@@ -155,11 +155,11 @@ def test_a_misconfigured_channel_tries_again_when_it_is_resumed_and_spends_no_at
     for turn in range(4):
         wait_until(lambda: len(misconfigured(daemon, "bad")) == turn + 1, "the channel to stop again")
         wait_until(lambda: daemon.api.ok("GET", "/v1/channels/bad")["state"] == "misconfigured", "the state")
-        assert daemon.api.show(rows)["counts"] == {"queued": 2}
+        wait_until(lambda: daemon.api.show(rows)["counts"] == {"queued": 2}, "both to wait")
         daemon.api.ok("POST", "/v1/channels/bad/resume")
     wait_until(lambda: len(misconfigured(daemon, "bad")) == 5, "the fifth stop")
     # Five times tried, twice allowed: none of them was spent.
-    assert daemon.api.show(rows)["counts"] == {"queued": 2}
+    wait_until(lambda: daemon.api.show(rows)["counts"] == {"queued": 2}, "both to wait")
 
 
 def test_options_that_the_plugin_refuses_stop_the_channel_with_one_event_and_a_reload_mends_it(start):

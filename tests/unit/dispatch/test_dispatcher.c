@@ -207,7 +207,7 @@ static void a_rate_holds_in_every_second(void **state)
 
 	world->policies[1].rate_count = 30;
 	world->policies[1].rate_per_ms = 1000;
-	dispatcher_channel(world->dispatcher, 1, &world->policies[1]);
+	dispatcher_channel(world->dispatcher, 1, &world->policies[1], false);
 	world_turn(world);
 	for (int i = 0; i < 400; i++)
 		world_accept(world, &(struct world_row){.lane = 1});
@@ -228,7 +228,7 @@ static void retries_of_a_destination_are_budgeted(void **state)
 	uint32_t sends = 0;
 
 	world->policies[1].destination.failures_max = 1000000;
-	dispatcher_channel(world->dispatcher, 1, &world->policies[1]);
+	dispatcher_channel(world->dispatcher, 1, &world->policies[1], false);
 	world_queue(world, 200, &(struct world_row){.lane = 1, .attempts_max = 100});
 	for (int i = 0; i < 600; i++) {
 		world_turn(world);
@@ -250,7 +250,7 @@ static void a_backlog_of_retries_flows_again_when_the_far_end_is_well(void **sta
 	int tenths = 0;
 
 	world->policies[1].destination.failures_max = 1000000;
-	dispatcher_channel(world->dispatcher, 1, &world->policies[1]);
+	dispatcher_channel(world->dispatcher, 1, &world->policies[1], false);
 	world_queue(world, 1000, &(struct world_row){.lane = 1, .attempts_max = 1000});
 	for (int i = 0; i < 1500; i++) {
 		world_turn(world);
@@ -276,6 +276,34 @@ static void a_backlog_of_retries_flows_again_when_the_far_end_is_well(void **sta
 }
 
 /* --- channels that are wrong, crash or hang --- */
+
+static void what_an_older_configuration_says_does_not_hold_the_new_one(void **state)
+{
+	struct world *world = *state;
+	const struct channel_facts facts = {
+		.plugin = "loopback", .version = "1", .kind = "loopback", .batch_max = 1};
+
+	world_queue(world, 30, &(struct world_row){.lane = 1});
+	world_turn(world);
+	world_commit_all(world);
+	assert_int_equal(world_out(world, 1), 8);
+	world_answer(world, world_slot_in(world, 1, SLOT_QUEUED), HERALD_MISCONFIGURED, 0);
+	world_commit_all(world);
+	assert_int_equal(world_out(world, 1), 7);
+	/* Mended: nothing goes to the older process any more, and what it still has is no news. */
+	dispatcher_channel(world->dispatcher, 1, &world->policies[1], true);
+	world_pass(world, 1000);
+	world_commit_all(world);
+	assert_int_equal(world_out(world, 1), 7);
+	dispatcher_channel_ready(world->dispatcher, 1, &facts);
+	world_answer_all(world, 1, HERALD_MISCONFIGURED);
+	world_commit_all(world);
+	for (int i = 0; i < 20 && world_count(world, DELIVERY_DELIVERED) < 30; i++) {
+		world_settle_down(world, HERALD_DELIVERED);
+		world_pass(world, 1000); /* together much less than until a probe */
+	}
+	assert_int_equal(world_count(world, DELIVERY_DELIVERED), 30);
+}
 
 static void a_misconfigured_channel_spends_no_attempt_and_is_tried_with_one(void **state)
 {
@@ -583,7 +611,7 @@ static void a_dropped_channel_finishes_and_takes_nothing_new(void **state)
 	dispatcher_channel_drop(world->dispatcher, 1);
 	world_settle_down(world, HERALD_DELIVERED);
 	assert_int_equal(world_count(world, DELIVERY_DELIVERED), 8);
-	dispatcher_channel(world->dispatcher, 1, &world->policies[1]);
+	dispatcher_channel(world->dispatcher, 1, &world->policies[1], false);
 	world_settle_down(world, HERALD_DELIVERED);
 	assert_int_equal(world_count(world, DELIVERY_DELIVERED), 20);
 }
@@ -604,6 +632,7 @@ int main(void)
 		TEST(a_rate_holds_in_every_second),
 		TEST(retries_of_a_destination_are_budgeted),
 		TEST(a_backlog_of_retries_flows_again_when_the_far_end_is_well),
+		TEST(what_an_older_configuration_says_does_not_hold_the_new_one),
 		TEST(a_misconfigured_channel_spends_no_attempt_and_is_tried_with_one),
 		TEST(a_probe_that_goes_through_ends_the_hold),
 		TEST(the_death_of_a_process_is_resolved_slot_by_slot),

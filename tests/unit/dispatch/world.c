@@ -529,7 +529,7 @@ struct world *world_new(uint64_t seed)
 	dispatcher_clock(world->dispatcher, world->mono, world->wall);
 	for (int32_t channel = 1; channel <= WORLD_CHANNELS; channel++) {
 		plain_policy(&world->policies[channel], channel);
-		dispatcher_channel(world->dispatcher, channel, &world->policies[channel]);
+		dispatcher_channel(world->dispatcher, channel, &world->policies[channel], false);
 	}
 	return world;
 }
