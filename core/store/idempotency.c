@@ -217,10 +217,21 @@ uint32_t idempotency_prune(struct writer *writer, int64_t now_ms, uint32_t limit
 {
 	struct idempotency *idempotency = writer->idempotency;
 	int64_t before = now_ms / HOUR_MS - KEPT_HOURS - 1;
-	int64_t pruned =
-		conn_run(&writer->conn, SQL_PRUNE_IDEMPOTENCY, SQL_ARGS(sql_int(before), sql_int(limit)));
+	uint32_t pruned = 0;
+
+	while (pruned < limit && writer->conn.trouble == CONN_FINE) {
+		sqlite3_stmt *row =
+			conn_one(&writer->conn, SQL_IDEMPOTENCY_OLDEST, SQL_ARGS(sql_int(before)));
+		bool is_over = row == NULL || sqlite3_column_type(row, 0) == SQLITE_NULL;
+		int64_t hour = is_over ? 0 : col_int(row, 0);
+		conn_end(row);
+		if (is_over)
+			break;
+		pruned += (uint32_t)conn_run(&writer->conn, SQL_PRUNE_IDEMPOTENCY,
+					     SQL_ARGS(sql_int(hour), sql_int(limit - pruned)));
+	}
 	if (pruned >= limit)
-		return (uint32_t)pruned;
+		return pruned;
 	/* Nothing so old is left: forget the hours. */
 	size_t kept = 0;
 	for (size_t i = 0; i < idempotency->hour_count; i++) {
@@ -228,5 +239,5 @@ uint32_t idempotency_prune(struct writer *writer, int64_t now_ms, uint32_t limit
 			idempotency->hours[kept++] = idempotency->hours[i];
 	}
 	idempotency->hour_count = kept;
-	return (uint32_t)pruned;
+	return pruned;
 }

@@ -41,6 +41,25 @@ static bool prune_notification(struct writer *writer, int64_t id, int64_t *budge
 	return true;
 }
 
+/* One by one, by their keys: together, SQLite would look for them among all of their tenant's. */
+static bool prune_dedup(struct writer *writer, int64_t now_ms)
+{
+	struct dedup_key {
+		int64_t tenant;
+		struct herald_text hash;
+	} *keys = arena_array_of(writer->arena, STATEMENT_ROWS_MAX, struct dedup_key);
+	size_t count = 0;
+
+	sqlite3_stmt *row = conn_query(&writer->conn, SQL_DEDUP_OVER,
+				       SQL_ARGS(sql_int(now_ms), sql_int(STATEMENT_ROWS_MAX)));
+	while (conn_next(&writer->conn, row))
+		keys[count++] = (struct dedup_key){col_int(row, 0), col_bytes(row, 1, writer->arena)};
+	for (size_t i = 0; i < count; i++)
+		conn_run(&writer->conn, SQL_DEDUP_DELETE,
+			 SQL_ARGS(sql_int(keys[i].tenant), sql_blob(keys[i].hash)));
+	return count < STATEMENT_ROWS_MAX;
+}
+
 void prune_execute(struct writer *writer, struct store_op *op)
 {
 	struct store_prune *prune = (struct store_prune *)op;
@@ -59,7 +78,7 @@ void prune_execute(struct writer *writer, struct store_op *op)
 	prune->ret_has_more = prune->ret_count < found || found == limit;
 
 	bool is_clean = prune_rows(writer, SQL_PRUNE_HISTORY, prune->before_ms / HOUR_MS, &budget);
-	is_clean &= prune_rows(writer, SQL_PRUNE_DEDUP, op->now_ms, &budget);
+	is_clean &= prune_dedup(writer, op->now_ms);
 	is_clean &= idempotency_prune(writer, op->now_ms, STATEMENT_ROWS_MAX) < STATEMENT_ROWS_MAX;
 	prune->ret_has_more |= !is_clean;
 	writer->has_changed = false; /* housekeeping is nobody's deed */

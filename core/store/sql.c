@@ -218,11 +218,15 @@ const char *const sql_text[SQL_STATEMENTS] = {
 	[SQL_PRUNE_HISTORY] =
 		"DELETE FROM history WHERE (hour, recipient, notification) IN"
 		" (SELECT hour, recipient, notification FROM history WHERE hour < ?1 LIMIT 1000)",
-	[SQL_PRUNE_IDEMPOTENCY] = "DELETE FROM idempotency WHERE (hour, hash) IN"
-				  " (SELECT hour, hash FROM idempotency WHERE hour < ?1 LIMIT ?2)",
-	[SQL_PRUNE_DEDUP] =
-		"DELETE FROM dedup WHERE (tenant, hash) IN"
-		" (SELECT tenant, hash FROM dedup INDEXED BY dedup_until WHERE until_ms < ?1 LIMIT 1000)",
+	[SQL_IDEMPOTENCY_OLDEST] = "SELECT min(hour) FROM idempotency WHERE hour < ?1",
+	/* The bound is the last of so many; beyond all digests when there are fewer. */
+	[SQL_PRUNE_IDEMPOTENCY] =
+		"DELETE FROM idempotency WHERE hour = ?1 AND hash <= coalesce((SELECT hash FROM idempotency"
+		" WHERE hour = ?1 ORDER BY hash LIMIT 1 OFFSET ?2 - 1),"
+		" x'ffffffffffffffffffffffffffffffffff')",
+	[SQL_DEDUP_OVER] = "SELECT tenant, hash FROM dedup INDEXED BY dedup_until WHERE until_ms < ?1"
+			   " ORDER BY until_ms LIMIT ?2",
+	[SQL_DEDUP_DELETE] = "DELETE FROM dedup WHERE tenant = ?1 AND hash = ?2",
 
 	[SQL_RECIPIENT_BY_ID] =
 		"SELECT number, version, is_deleted, id, name, locale, timezone, attributes, preference,"

@@ -293,6 +293,26 @@ static void only_what_ended_and_is_old_is_pruned_and_with_everything_it_had(void
 	}
 }
 
+static void records_of_duplicates_go_when_their_time_is_over(void **state)
+{
+	struct fixture *f = *state;
+	struct one one;
+	for (int i = 0; i < 3; i++) {
+		char key[16];
+		snprintf(key, sizeof(key), "k-%d", i);
+		one_init(f, &one, "ada@example.org");
+		one.accept.dedup_key = key;
+		one.accept.dedup_for_ms = i == 2 ? 5000 : 1000;
+		assert_int_equal(one_accept(f, &one), HERALD_OK);
+	}
+	struct store_prune op = {.op = {.verb = STORE_PRUNE, .now_ms = NOW_MS + 1000}, .limit = 10};
+	assert_int_equal(run_op(f, &op.op), HERALD_OK);
+	assert_int_equal(sql_value(f, "SELECT count(*) FROM dedup"), 3);
+	op.op.now_ms++;
+	assert_int_equal(run_op(f, &op.op), HERALD_OK);
+	assert_int_equal(sql_value(f, "SELECT count(*) FROM dedup"), 1);
+}
+
 static void a_large_notification_is_pruned_in_several_calls(void **state)
 {
 	struct fixture *f = *state;
@@ -335,6 +355,7 @@ int main(void)
 		PROMISE(everything_that_waits_ends_at_its_expiry),
 		PROMISE(the_walk_over_queued_rows_meets_all_of_them),
 		PROMISE(only_what_ended_and_is_old_is_pruned_and_with_everything_it_had),
+		PROMISE(records_of_duplicates_go_when_their_time_is_over),
 		PROMISE(a_large_notification_is_pruned_in_several_calls),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

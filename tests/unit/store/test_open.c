@@ -198,6 +198,40 @@ static void no_statement_of_the_hot_path_scans_a_table(void **state)
 	conn_close(&conn);
 }
 
+/* A search by the first column of a key alone reads all that has it: a whole hour, a whole tenant. */
+static void what_is_pruned_is_found_by_its_whole_key(void **state)
+{
+	struct fixture *f = *state;
+	char path[128], sql[4096];
+	struct conn conn;
+	struct herald_error err;
+	static const struct {
+		enum sql statement;
+		const char *search;
+	} prunes[] = {
+		{SQL_PRUNE_IDEMPOTENCY, "(hour=? AND hash<?)"},
+		{SQL_DEDUP_DELETE, "(tenant=? AND hash=?)"},
+		{SQL_PRUNE_HISTORY, "(hour=? AND recipient=? AND notification=?)"},
+		{SQL_PRUNE_ATTEMPTS, "(notification=? AND n=? AND attempt=?)"},
+		{SQL_PRUNE_DELIVERIES, "(notification=? AND n=?)"},
+		{SQL_PRUNE_INLINE, "(notification=? AND n=?)"},
+		{SQL_PRUNE_LEFT_OUT, "(notification=? AND position=?)"},
+	};
+	snprintf(path, sizeof(path), "%s/herald.db", f->dir);
+	assert_int_equal(conn_open_reader(path, &conn, &err), HERALD_OK);
+	for (size_t i = 0; i < sizeof(prunes) / sizeof(prunes[0]); i++) {
+		sqlite3_stmt *statement = NULL;
+		snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", sql_text[prunes[i].statement]);
+		assert_int_equal(sqlite3_prepare_v2(conn.db, sql, -1, &statement, NULL), SQLITE_OK);
+		assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+		const char *plan = (const char *)sqlite3_column_text(statement, 3);
+		if (strstr(plan, prunes[i].search) == NULL)
+			fail_msg("%s: %s", sql_text[prunes[i].statement], plan);
+		sqlite3_finalize(statement);
+	}
+	conn_close(&conn);
+}
+
 static void a_copy_made_while_it_runs_is_a_whole_store(void **state)
 {
 	struct fixture *f = *state;
@@ -270,6 +304,7 @@ int main(void)
 		PROMISE(the_writer_s_connection_is_durable_and_the_reader_s_cannot_write),
 		PROMISE(every_statement_prepares_and_uses_the_index_it_names),
 		PROMISE(no_statement_of_the_hot_path_scans_a_table),
+		PROMISE(what_is_pruned_is_found_by_its_whole_key),
 		PROMISE(a_copy_made_while_it_runs_is_a_whole_store),
 		PROMISE(a_question_that_takes_too_long_is_given_up_and_the_next_one_is_answered),
 	};
