@@ -1,11 +1,11 @@
-/* layout.c - where each field of the border stands and how big it is, one line each.  Compiled twice: against the
- * frozen headers of 1.0 and against today's.  Every line of the first must be a line of the second. */
+/* layout.c - where each field of the border stands and how big it is, one line each.  Compiled twice: against
+ * the frozen headers of 1.0 and against today's.  Every line of the first must be a line of the second. */
 #include <stdio.h>
 
 #include "herald/channel.h"
 
-#define FIELD(type, field)                                                                               \
-	printf("struct %s.%s at %zu, %zu bytes\n", #type, #field, offsetof(struct type, field),          \
+#define FIELD(type, field)                                                                      \
+	printf("struct %s.%s at %zu, %zu bytes\n", #type, #field, offsetof(struct type, field), \
 	       sizeof(((struct type *)0)->field))
 #define VALUE(name) printf("%s is %ld\n", #name, (long)(name))
 
@@ -16,7 +16,8 @@ static void message(void)
 	FIELD(herald_part, media_type), FIELD(herald_part, name), FIELD(herald_part, content_id);
 	FIELD(herald_part, body);
 	FIELD(herald_message, struct_size), FIELD(herald_message, delivery_id), FIELD(herald_message, tenant);
-	FIELD(herald_message, category), FIELD(herald_message, recipient), FIELD(herald_message, correlation_id);
+	FIELD(herald_message, category), FIELD(herald_message, recipient),
+		FIELD(herald_message, correlation_id);
 	FIELD(herald_message, traceparent), FIELD(herald_message, attempt), FIELD(herald_message, priority);
 	FIELD(herald_message, first_attempt_at_ms), FIELD(herald_message, expires_at_ms);
 	FIELD(herald_message, address), FIELD(herald_message, memory), FIELD(herald_message, name);
@@ -30,7 +31,8 @@ static void message(void)
 static void outcome(void)
 {
 	FIELD(herald_error, code), FIELD(herald_error, text);
-	FIELD(herald_outcome, struct_size), FIELD(herald_outcome, verdict), FIELD(herald_outcome, retry_after_ms);
+	FIELD(herald_outcome, struct_size), FIELD(herald_outcome, verdict),
+		FIELD(herald_outcome, retry_after_ms);
 	FIELD(herald_outcome, status), FIELD(herald_outcome, provider_ref), FIELD(herald_outcome, reason);
 	FIELD(herald_notice, struct_size), FIELD(herald_notice, kind), FIELD(herald_notice, at_ms);
 	FIELD(herald_notice, event_id), FIELD(herald_notice, delivery_id), FIELD(herald_notice, provider_ref);
@@ -51,9 +53,12 @@ static void http(void)
 	FIELD(herald_http_request, header_count), FIELD(herald_http_request, body);
 	FIELD(herald_http_request, timeout), FIELD(herald_http_request, token);
 	FIELD(herald_http_request, stage), FIELD(herald_http_request, flags);
-	FIELD(herald_http_reply, struct_size), FIELD(herald_http_reply, failure), FIELD(herald_http_reply, status);
-	FIELD(herald_http_reply, headers), FIELD(herald_http_reply, header_count), FIELD(herald_http_reply, body);
-	FIELD(herald_http_reply, retry_after_ms), FIELD(herald_http_reply, stage), FIELD(herald_http_reply, error);
+	FIELD(herald_http_reply, struct_size), FIELD(herald_http_reply, failure),
+		FIELD(herald_http_reply, status);
+	FIELD(herald_http_reply, headers), FIELD(herald_http_reply, header_count),
+		FIELD(herald_http_reply, body);
+	FIELD(herald_http_reply, retry_after_ms), FIELD(herald_http_reply, stage),
+		FIELD(herald_http_reply, error);
 	FIELD(herald_http_inbound, struct_size), FIELD(herald_http_inbound, method);
 	FIELD(herald_http_inbound, path), FIELD(herald_http_inbound, query), FIELD(herald_http_inbound, peer);
 	FIELD(herald_http_inbound, headers), FIELD(herald_http_inbound, header_count);
@@ -86,7 +91,8 @@ static void values(void)
 	VALUE(HERALD_UNCERTAIN_WRITE), VALUE(HERALD_IO), VALUE(HERALD_CORRUPT), VALUE(HERALD_UNSUPPORTED);
 	VALUE(HERALD_BUG);
 	VALUE(HERALD_DELIVERED), VALUE(HERALD_SENT), VALUE(HERALD_DEFERRED), VALUE(HERALD_THROTTLED);
-	VALUE(HERALD_REJECTED), VALUE(HERALD_UNREACHABLE), VALUE(HERALD_UNCERTAIN), VALUE(HERALD_MISCONFIGURED);
+	VALUE(HERALD_REJECTED), VALUE(HERALD_UNREACHABLE), VALUE(HERALD_UNCERTAIN),
+		VALUE(HERALD_MISCONFIGURED);
 	VALUE(HERALD_NOW), VALUE(HERALD_LATER), VALUE(HERALD_BLOCKING), VALUE(HERALD_SERIAL);
 	VALUE(HERALD_BATCH_ANY), VALUE(HERALD_BATCH_DESTINATION), VALUE(HERALD_BATCH_CONTENT);
 	VALUE(HERALD_HTTP_PREPARES), VALUE(HERALD_HTTP_ANSWERED), VALUE(HERALD_HTTP_NOT_SENT);
@@ -95,7 +101,8 @@ static void values(void)
 	VALUE(HERALD_OPTION_DURATION), VALUE(HERALD_OPTION_SIZE), VALUE(HERALD_OPTION_SECRET);
 	VALUE(HERALD_OPTION_LIST), VALUE(HERALD_REQUIRED), VALUE(HERALD_RELOADABLE), VALUE(HERALD_RETIRED);
 	VALUE(HERALD_BULK), VALUE(HERALD_NORMAL), VALUE(HERALD_HIGH), VALUE(HERALD_CRITICAL);
-	VALUE(HERALD_DEBUG), VALUE(HERALD_INFO), VALUE(HERALD_NOTICE), VALUE(HERALD_WARNING), VALUE(HERALD_FAULT);
+	VALUE(HERALD_DEBUG), VALUE(HERALD_INFO), VALUE(HERALD_NOTICE), VALUE(HERALD_WARNING),
+		VALUE(HERALD_FAULT);
 	VALUE(HERALD_NOTICE_RECEIPT), VALUE(HERALD_NOTICE_OPENED), VALUE(HERALD_NOTICE_CLICKED);
 	VALUE(HERALD_NOTICE_REPLIED), VALUE(HERALD_NOTICE_ACKNOWLEDGED), VALUE(HERALD_NOTICE_DISMISSED);
 	VALUE(HERALD_NOTICE_OPTED_OUT), VALUE(HERALD_NOTICE_OPTED_IN), VALUE(HERALD_NOTICE_ASKED_HELP);
