@@ -45,8 +45,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -228,6 +231,17 @@ static int serve(struct daemon *daemon)
 	return drain(daemon);
 }
 
+/* Secrets pass through this process: no core file, no other process of the same user that reads it, and no
+ * file that others could read. */
+static void harden(void)
+{
+	const struct rlimit none = {0, 0};
+
+	umask(077);
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+}
+
 /* Before any thread exists: all of them inherit the mask, and only the main thread reads signals. */
 static int open_signals(void)
 {
@@ -263,6 +277,7 @@ int main(int count, char **words)
 	}
 	if (arguments.wants_check)
 		return check_run(&arguments, environ);
+	harden();
 	daemon.signals = open_signals();
 	if (daemon.signals < 0) {
 		fprintf(stderr, "heraldd: signals: %s\n", strerrordesc_np(errno));

@@ -17,9 +17,11 @@
 
 enum { DESCRIPTION_BYTES_MAX = 4 * 1024 * 1024 };
 
-/* What the program prints; NULL and a complaint when it fails. */
-static json_t *describe(const char *program, const char *file, char *const *env)
+/* What the program prints; NULL when it fails.  A plugin's code runs in there, so it sees no environment of
+ * ours: secrets may be in it. */
+static json_t *describe(const char *program, const char *file)
 {
+	char *const env[] = {(char *)(uintptr_t) "PATH=/usr/bin:/bin", (char *)(uintptr_t) "LANG=C", NULL};
 	char *const words[] = {(char *)(uintptr_t)program, (char *)(uintptr_t) "--describe",
 			       (char *)(uintptr_t)file, (char *)(uintptr_t) "--json", NULL};
 	posix_spawn_file_actions_t actions;
@@ -101,14 +103,14 @@ static void check_options(const struct config_channel *channel, const json_t *op
 	}
 }
 
-static void check_channel(const struct config *config, const struct config_channel *channel, char *const *env,
+static void check_channel(const struct config *config, const struct config_channel *channel,
 			  struct complaints *complaints)
 {
 	struct arena *arena = arena_new();
 	const char *dir =
 		channel->plugin_dir[0] != 0 ? channel->plugin_dir : places_plugin_dir(config, arena);
 	const char *file = arena_printf(arena, "%s/%s.so", dir, channel->plugin);
-	json_t *tree = describe(places_host_program(config, arena), file, env);
+	json_t *tree = describe(places_host_program(config, arena), file);
 
 	if (tree == NULL)
 		complain(complaints, channel->place, "plugin '%s' of channel '%s' cannot be loaded from %s",
@@ -132,7 +134,7 @@ int check_run(const struct arguments *arguments, char *const *env)
 	herald_builder_init(&page, DESCRIPTION_BYTES_MAX);
 	if (config_load(&source, complaints, &config, NULL) == HERALD_OK) {
 		for (size_t i = 0; i < config->channel_count; i++)
-			check_channel(config, &config->channels[i], env, complaints);
+			check_channel(config, &config->channels[i], complaints);
 		if (arguments->wants_show)
 			config_show(config, &page);
 	}

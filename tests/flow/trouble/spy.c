@@ -74,6 +74,15 @@ static void see_parent(FILE *report)
 	ptrace(PTRACE_DETACH, getppid(), 0, 0);
 }
 
+/* Before anything of Herald's is asked: as the file is loaded. */
+__attribute__((constructor)) static void see_canary(void)
+{
+	const char *canary = getenv("HERALD_TEST_CANARY");
+
+	if (canary)
+		dprintf(STDERR_FILENO, "spy: %s\n", canary);
+}
+
 static void look(const struct spy_config *config)
 {
 	int own = open(config->record, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
