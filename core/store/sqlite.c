@@ -29,11 +29,12 @@ static bool is_no_space(int system_errno)
 /* Only a sync that failed is unknown; anything else was rolled back and is known. */
 static enum conn_trouble trouble_of(sqlite3 *db, int code, bool is_commit)
 {
+	/* First of all: a sync that failed for want of space may have lost pages like any other. */
+	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
+		return CONN_SYNC;
 	if ((code & 0xff) == SQLITE_FULL ||
 	    ((code & 0xff) == SQLITE_IOERR && is_no_space(sqlite3_system_errno(db))))
 		return CONN_FULL;
-	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
-		return CONN_SYNC;
 	/* A commit record may have reached the disk although its write was reported as failed. */
 	if (is_commit && (code & 0xff) == SQLITE_IOERR)
 		return CONN_SYNC;
