@@ -21,7 +21,7 @@ static void say_held_back(struct plugin_log *log)
 	event_emit_at(EVENT_plugin_log, EVENT_WARNING,
 		      (struct event_field[]){
 			      EVENT_TEXT("channel", log->channel),
-			      EVENT_TEXT("event", "held_back"),
+			      EVENT_TEXT("said", "held_back"),
 			      EVENT_INT("lines", (int64_t)log->held_back),
 		      },
 		      3);
@@ -62,7 +62,7 @@ enum herald_code plugin_log_frame(struct plugin_log *log, const struct frame *fr
 		return code;
 
 	fields[count++] = EVENT_TEXT("channel", log->channel);
-	fields[count++] = EVENT_TEXT("event", said.event);
+	fields[count++] = EVENT_TEXT("said", said.event);
 	/* A plugin's field is told from ours by its name. */
 	for (size_t i = 0; i < said.field_count; i++)
 		fields[count++] = EVENT_TEXT(arena_printf(scratch, "plugin.%s", said.fields[i].name),
@@ -91,7 +91,7 @@ static void say_line(struct plugin_log *log, int64_t now_ms)
 	event_emit_at(EVENT_plugin_log, EVENT_WARNING,
 		      (struct event_field[]){
 			      EVENT_TEXT("channel", log->channel),
-			      EVENT_TEXT("event", "output"),
+			      EVENT_TEXT("said", "output"),
 			      EVENT_TEXT("text", log->line),
 		      },
 		      3);

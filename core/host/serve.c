@@ -270,9 +270,6 @@ static void ready_say(struct herald_channel *channel)
 	};
 	wire_ready_write(outbox_open(channel->work), &ready);
 	outbox_close(channel->work);
-	if (channel->settings.allow_insecure_loopback)
-		channel_log(channel, HERALD_WARNING, "insecure_channel",
-			    "this channel may speak without encryption to this machine");
 }
 
 static enum herald_code serve_begin(struct serve *serve, int board_fd, struct herald_error *err)

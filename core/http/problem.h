@@ -36,7 +36,7 @@
 	X(rate_limited, 429, "Too many requests with this key")                               \
 	X(headers_too_large, 431, "The header fields are too large or too many")              \
 	X(internal, 500, "A fault of ours")                                                   \
-	X(overloaded, 503, "Too much is waiting")                                             \
+	X(overloaded, 503, "It cannot be done just now")                                      \
 	X(store_full, 503, "The disk is full")                                                \
 	X(store_unavailable, 503, "The store cannot be written now")                          \
 	X(draining, 503, "The daemon is going down")

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("HERALD_BUILD", SOURCE / "build" / "dev"))
+BUILD = Path(os.environ.get("HERALD_BUILD", SOURCE / "build" / "dev")).resolve()
 
 
 def program(name):
