@@ -15,6 +15,7 @@
 #include "dispatch/facts.h"
 #include "store/read.h"
 #include "telemetry/event.h"
+#include "telemetry/metric.h"
 
 #include "base/check.h"
 
@@ -146,9 +147,16 @@ static void hook_take_back(void *context, struct store_op *op)
 	CHECK(queue_push(((struct loop *)context)->take_backs, &op->item));
 }
 
+static void hook_committed(void *context, size_t operations, int64_t us)
+{
+	(void)context;
+	metric_observe(METRIC_writer_batch, METRIC_NO_LABELS, (double)operations);
+	metric_observe(METRIC_writer_commit, METRIC_NO_LABELS, (double)us / 1e6);
+}
+
 struct store_hooks loop_hooks(struct loop *loop)
 {
-	return (struct store_hooks){loop, hook_leased, hook_queued, hook_take_back};
+	return (struct store_hooks){loop, hook_leased, hook_queued, hook_take_back, hook_committed};
 }
 
 static void committed(struct store_op *op)

@@ -33,8 +33,13 @@ void readyz_get(struct request *request)
 
 void metrics_get(struct request *request)
 {
+	struct store_health health;
 	struct herald_builder builder;
 
+	/* What is a figure of this moment is looked at in this moment. */
+	store_health(request->store, &health);
+	metric_set(METRIC_writer_waiting, METRIC_NO_LABELS, (double)health.waiting);
+	metric_set(METRIC_store_free, METRIC_NO_LABELS, (double)health.free_bytes);
 	herald_builder_init(&builder, METRIC_TEXT_BYTES_MAX);
 	metric_text(&builder);
 	answer_text(request, 200, "text/plain; version=0.0.4; charset=utf-8",

@@ -59,6 +59,7 @@ static void completed(void *context, struct MHD_Connection *connection, void **r
 static void connected(void *context, struct MHD_Connection *connection, void **patience,
 		      enum MHD_ConnectionNotificationCode what)
 {
+	metric_shift(METRIC_http_connections, METRIC_NO_LABELS, what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
 	if (what == MHD_CONNECTION_NOTIFY_STARTED)
 		*patience = patience_begin(
 			context,

@@ -3,6 +3,7 @@
 
 #include "base/id.h"
 #include "intake/private.h"
+#include "telemetry/metric.h"
 #include "base/check.h"
 
 enum herald_code intake_new(const struct intake_settings *settings, struct intake **ret_intake,
@@ -257,6 +258,18 @@ void intake_prepare(struct intake *intake, struct intake_call *call, int64_t id)
 	fill_deliveries(intake, call);
 }
 
+/* Every channel that was looked at for somebody: `none` where a delivery was made. */
+static void count_plan(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->delivery_count; i++)
+		metric_add(METRIC_planned,
+			   METRIC_LABELS(plan->deliveries[i].channel->name, reason_name(REASON_none)), 1);
+	for (size_t i = 0; i < plan->left_out_count; i++)
+		metric_add(METRIC_planned,
+			   METRIC_LABELS(plan->left_out[i].channel, reason_name(plan->left_out[i].reason)),
+			   1);
+}
+
 bool intake_answered(struct intake *intake, struct intake_call *call)
 {
 	const struct store_accept *accept = &call->accept;
@@ -267,5 +280,7 @@ bool intake_answered(struct intake *intake, struct intake_call *call)
 		if (accept->deliveries[i].has_permit)
 			permit_give(intake->settings.permits, accept->deliveries[i].channel, 1);
 	}
+	if (is_written && accept->request.size == 0)
+		count_plan(&call->plan);
 	return accept->op.code == HERALD_CONFLICT && ++call->tries < INTAKE_TRIES_MAX;
 }

@@ -41,6 +41,8 @@ struct store_hooks {
 	/* op->takes_back: whoever gets it calls store_op_done when nothing that it names can start any more.
 	 */
 	void (*take_back)(void *context, struct store_op *op);
+	/* So many operations went into one commit, which took so long.  NULL: nobody counts. */
+	void (*committed)(void *context, size_t operations, int64_t us);
 };
 
 struct store_settings {

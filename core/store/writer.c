@@ -316,6 +316,7 @@ static void writer_not_begun(struct writer *writer)
 
 static void writer_transaction(struct writer *writer)
 {
+	const struct store_hooks *hooks = &writer->store->settings.hooks;
 	struct batch batch;
 	int64_t began_us = mono_us();
 	size_t count_max = writer->alone > 0 ? 1 : BATCH_OPS_MAX;
@@ -335,7 +336,8 @@ static void writer_transaction(struct writer *writer)
 	}
 	int64_t commit_us = mono_us();
 	conn_commit(&writer->conn);
-	atomic_store(&writer->store->commit_us, mono_us() - commit_us);
+	commit_us = mono_us() - commit_us;
+	atomic_store(&writer->store->commit_us, commit_us);
 	if (writer->alone > 0)
 		writer->alone--;
 
@@ -344,6 +346,8 @@ static void writer_transaction(struct writer *writer)
 		return;
 	}
 	writer->full_rounds = 0;
+	if (hooks->committed != NULL)
+		hooks->committed(hooks->context, batch.count, commit_us);
 	writer_complete(writer, &batch);
 }
 
