@@ -3,7 +3,7 @@
  *
  *   plugins ----- include/herald ----- the border: plain C11, libc only ----- cli
  *
- *   7  heraldd, herald_channel   the two mains: start and stop, own all threads
+ *   7  heraldd, herald-channel   the two mains: start and stop, own all threads
  *   6  http                      asked from outside: API, health
  *   5  intake, clerk, dispatch   accept once | what waits for a time | deliver until settled
  *   4  channel, host             talk to channel processes | be one
@@ -13,7 +13,7 @@
  *
  * A floor looks down, never up: core/<floor>/CMakeLists.txt says at whom, and the build refuses the rest.
  *
- * One notification, from POST to receipt, in twelve steps:
+ * One notification, from POST to settle, in twelve steps:
  *
  *    1  http reads the request                                              API thread
  *    2  and knows the resource
@@ -25,8 +25,8 @@
  *    8  host calls the plugin and carries its requests                      herald-channel
  *    9  the ticket is spent, once: the slot is DONE
  *   10  verdict: what happened becomes what comes next (pure)               dispatcher thread
- *   11  the settle is committed, then the slot is free                      writer thread
- *   12  receipts come in over the talk socket                               API and talk threads
+ *   11  the settle is committed                                             writer thread
+ *   12  then the slot is free                                               dispatcher thread
  *
  * The rooms of dispatch:
  *

@@ -1,4 +1,5 @@
-/* line.h - one channel process as the talk thread knows it: its talk socket, its output, its meters. */
+/* line.h - one channel process as the talk thread knows it: its talk socket, its output, its meters.  Nothing
+ * to do with the host's line of waiting tickets. */
 #ifndef CHANNEL_LINE_H
 #define CHANNEL_LINE_H
 

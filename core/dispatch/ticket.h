@@ -1,6 +1,7 @@
-/* ticket.h - one job in hand, and the index by which it is found again: by number, person, address,
- * notification.
+/* ticket.h - one job in the dispatcher's hand, and the index by which it is found again: by number, person,
+ * address, notification.
  *
+ * The channel process has a ticket of its own for the same attempt (host/ticket.h); its number ties them.
  * A ticket is born when a job arrives and ends when its settle is committed; it lives in the job's arena and
  * owns the job.  Dispatcher thread only. */
 #ifndef DISPATCH_TICKET_H

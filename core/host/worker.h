@@ -1,4 +1,4 @@
-/* worker.h - the threads on which a plugin that blocks is called (HERALD_BLOCKING; HERALD_SERIAL: one). */
+/* worker.h - the threads that call a plugin that blocks (HERALD_BLOCKING), one with HERALD_SERIAL. */
 #ifndef HOST_WORKER_H
 #define HOST_WORKER_H
 

@@ -1,4 +1,4 @@
-/* http.h - the door of the HTTP front: api.md over TCP and over the admin socket.
+/* http.h - the door of the HTTP front: one API (http/routes.c) over TCP and over the admin socket.
  *
  * Started last and stopped first.  Its threads own their connections, requests and read sessions; everything
  * durable goes to the store as an operation, and the answer follows its commit. */

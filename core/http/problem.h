@@ -1,4 +1,4 @@
-/* problem.h - every way a request can fail, in one table: RFC 9457 problems by name (api.md 0). */
+/* problem.h - every way a request can fail, in one table: RFC 9457 problems by name. */
 #ifndef HTTP_PROBLEM_H
 #define HTTP_PROBLEM_H
 

@@ -1,4 +1,4 @@
-/* The table of routes: what is where, who may, what it takes.  docs/api/openapi.yaml is made from it. */
+/* The table of routes: what is where, who may, what it takes.  GET /openapi.json is made from it. */
 #include "http/private.h"
 #include "http/resources.h"
 

@@ -48,7 +48,7 @@ bool field_texts(const struct field_reader *reader, const char *name, size_t cou
 		 bool (*is_good)(const char *text), const char *const **target, size_t *target_count);
 bool field_required(const struct field_reader *reader, const char *name); /* adds the fault `missing` */
 
-/* Names people choose (design.md 2). */
+/* Names people choose. */
 bool name_is_channel(const char *text);   /* ^[a-z][a-z0-9-]{0,31}$, also a tenant; kinds too */
 bool name_is_kind(const char *text);      /* ^[a-z][a-z0-9_-]{0,31}$ */
 bool name_is_category(const char *text);  /* ^[a-z][a-z0-9._-]{0,63}$ */

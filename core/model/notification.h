@@ -1,4 +1,4 @@
-/* notification.h - what a caller asked to be made known, as POST /v1/notifications brings it (api.md 1). */
+/* notification.h - what a caller asked to be made known, as POST /v1/notifications brings it. */
 #ifndef MODEL_NOTIFICATION_H
 #define MODEL_NOTIFICATION_H
 

@@ -1,8 +1,8 @@
 /* permit.h - room in a channel for one more, given out ahead by the dispatcher and taken by whoever accepts.
  *
- * The one named exception to "no shared data": an atomic counter per channel.  A permit taken is either spent
- * by the job that reaches the dispatcher, or given back by whoever took it (CONFLICT, replay, failed commit).
- */
+ * One of the two named exceptions to "no shared data" (the other is the roster): an atomic counter per
+ * channel.  A permit taken is either spent by the job that reaches the dispatcher, or given back by whoever
+ * took it (CONFLICT, replay, failed commit). */
 #ifndef MODEL_PERMIT_H
 #define MODEL_PERMIT_H
 
