@@ -21,28 +21,29 @@ struct fate {
 
 static struct fate recipient_fate(sqlite3_stmt *row, const struct delivery_row *delivery)
 {
-	bool is_gone = sqlite3_column_type(row, 30) == SQLITE_NULL || col_int(row, 31) != 0;
+	bool is_gone = sqlite3_column_type(row, CLAIM_RECIPIENT_VERSION) == SQLITE_NULL ||
+		       col_int(row, CLAIM_RECIPIENT_IS_DELETED) != 0;
 	if (delivery->recipient == 0)
 		return (struct fate){DELIVERY_LEASED, REASON_none};
 	if (is_gone)
 		return (struct fate){DELIVERY_CANCELLED, REASON_by_caller};
-	if (col_int(row, 30) != delivery->recipient_version)
+	if (col_int(row, CLAIM_RECIPIENT_VERSION) != delivery->recipient_version)
 		return (struct fate){DELIVERY_HELD, REASON_changed};
 	return (struct fate){DELIVERY_LEASED, REASON_none};
 }
 
 static bool body_is_whole(sqlite3_stmt *row)
 {
-	struct herald_text body =
-		text_of(sqlite3_column_blob(row, 29), (size_t)sqlite3_column_bytes(row, 29));
+	struct herald_text body = text_of(sqlite3_column_blob(row, CLAIM_WORDS),
+					  (size_t)sqlite3_column_bytes(row, CLAIM_WORDS));
 	return body.size > 0 && body.data[0] == BLOB_PLAIN &&
-	       body_checksum(body) == (uint32_t)col_int(row, 28);
+	       body_checksum(body) == (uint32_t)col_int(row, CLAIM_CHECKSUM);
 }
 
 static struct fate claim_decide(struct writer *writer, sqlite3_stmt *row, const struct delivery_row *delivery,
 				int64_t now_ms)
 {
-	long cancelled = (long)col_int(row, 22);
+	long cancelled = (long)col_int(row, CLAIM_CANCEL_REASON);
 	if (cancelled != 0)
 		return (struct fate){DELIVERY_CANCELLED,
 				     reason_is_valid(cancelled) ? (enum reason)cancelled : REASON_by_caller};
@@ -52,7 +53,7 @@ static struct fate claim_decide(struct writer *writer, sqlite3_stmt *row, const 
 	if (fate.to != DELIVERY_LEASED)
 		return fate;
 
-	int hash = delivery->address == 0 ? 40 : 36;
+	int hash = delivery->address == 0 ? CLAIM_INLINE_HASH : CLAIM_ADDRESS_HASH;
 	bool has_hash = sqlite3_column_bytes(row, hash) == ADDRESS_HASH_BYTES;
 	if (!has_hash || !body_is_whole(row))
 		return (struct fate){DELIVERY_DEAD, REASON_damaged};

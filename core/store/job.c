@@ -65,17 +65,19 @@ static void job_take_address(struct job *job, sqlite3_stmt *row)
 {
 	struct arena *arena = job->arena;
 	bool is_inline = job->address_row == 0;
-	int hash = is_inline ? 40 : 36;
+	int hash = is_inline ? CLAIM_INLINE_HASH : CLAIM_ADDRESS_HASH;
 
-	job->address = col_blob(row, is_inline ? 39 : 35, arena).data;
+	job->address = col_blob(row, is_inline ? CLAIM_INLINE_ADDRESS : CLAIM_ADDRESS, arena).data;
 	if (sqlite3_column_bytes(row, hash) == ADDRESS_HASH_BYTES)
 		memcpy(job->address_hash, sqlite3_column_blob(row, hash), ADDRESS_HASH_BYTES);
-	job->name = col_blob(row, job->recipient == 0 ? 41 : 33, arena).data;
-	job->locale = col_text(row, job->recipient == 0 ? 42 : 34, arena);
+	job->name = col_blob(row, job->recipient == 0 ? CLAIM_INLINE_NAME : CLAIM_RECIPIENT_NAME, arena).data;
+	job->locale =
+		col_text(row, job->recipient == 0 ? CLAIM_INLINE_LOCALE : CLAIM_RECIPIENT_LOCALE, arena);
 	/* What another channel of the kind learned is not this one's. */
-	bool is_ours = is_inline || col_int(row, 38) == 0 || col_int(row, 38) == job->channel;
+	bool is_ours = is_inline || col_int(row, CLAIM_MEMORY_CHANNEL) == 0 ||
+		       col_int(row, CLAIM_MEMORY_CHANNEL) == job->channel;
 	if (is_ours)
-		job->memory = col_blob(row, is_inline ? 44 : 37, arena);
+		job->memory = col_blob(row, is_inline ? CLAIM_INLINE_MEMORY : CLAIM_MEMORY, arena);
 }
 
 struct job *job_from_row(struct writer *writer, sqlite3_stmt *row, const struct delivery_row *delivery)
@@ -89,7 +91,7 @@ struct job *job_from_row(struct writer *writer, sqlite3_stmt *row, const struct 
 	job->tries_spent = delivery->tries_spent;
 	job->crash_marks = delivery->crash_marks;
 	job->channel = delivery->channel;
-	job->destination = col_text(row, 43, arena);
+	job->destination = col_text(row, CLAIM_DESTINATION, arena);
 	job->destination_number = delivery->destination;
 	job->lane = delivery->lane;
 	job->priority = delivery->priority;
@@ -97,18 +99,18 @@ struct job *job_from_row(struct writer *writer, sqlite3_stmt *row, const struct 
 	job->recipient_version = delivery->recipient_version;
 	job->address_row = delivery->address;
 	job->tenant = arena_text(arena, tenant_name(writer, delivery->tenant));
-	job->category = col_text(row, 20, arena);
-	job->recipient_id = col_text(row, 32, arena);
-	job->correlation_id = col_text(row, 26, arena);
-	job->traceparent = col_text(row, 27, arena);
-	job->words = col_bytes(row, 29, arena);
-	job->is_test = col_int(row, 23) != 0;
-	job->accepted_at_ms = col_int(row, 21);
+	job->category = col_text(row, CLAIM_CATEGORY, arena);
+	job->recipient_id = col_text(row, CLAIM_RECIPIENT_ID, arena);
+	job->correlation_id = col_text(row, CLAIM_CORRELATION_ID, arena);
+	job->traceparent = col_text(row, CLAIM_TRACEPARENT, arena);
+	job->words = col_bytes(row, CLAIM_WORDS, arena);
+	job->is_test = col_int(row, CLAIM_IS_TEST) != 0;
+	job->accepted_at_ms = col_int(row, CLAIM_ACCEPTED_AT);
 	job->due_at_ms = delivery->due_at_ms;
 	job->first_attempt_at_ms = delivery->first_attempt_at_ms;
 	job->expires_at_ms = delivery->expires_at_ms;
-	job->attempts_max = (uint32_t)col_int(row, 24);
-	job->uncertain = (enum uncertain_policy)col_int(row, 25);
+	job->attempts_max = (uint32_t)col_int(row, CLAIM_ATTEMPTS_MAX);
+	job->uncertain = (enum uncertain_policy)col_int(row, CLAIM_UNCERTAIN);
 	job_take_address(job, row);
 	return job;
 }
