@@ -281,10 +281,10 @@ const char *request_query(const struct request *request, const char *name)
 bool request_page(struct request *request, uint32_t *ret_limit, const char **ret_after)
 {
 	const char *limit = request_query(request, "limit");
-	char *end = NULL;
-	unsigned long number = *limit ? strtoul(limit, &end, 10) : PAGE_ITEMS_DEFAULT;
+	size_t digits = strspn(limit, "0123456789");
+	unsigned long number = *limit ? strtoul(limit, NULL, 10) : PAGE_ITEMS_DEFAULT;
 
-	if ((end != NULL && *end != 0) || number < 1 || number > PAGE_ITEMS_MAX) {
+	if (limit[digits] != 0 || number < 1 || number > PAGE_ITEMS_MAX) {
 		faults_add(&request->faults, "?limit", "range", "must be 1 to %d", PAGE_ITEMS_MAX);
 		return false;
 	}

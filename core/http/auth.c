@@ -190,8 +190,13 @@ void auth_check(struct request *request)
 	} else {
 		key_enters(request, value + 7);
 	}
-	if (!request->is_answered && request->route->scope != SCOPE_NONE &&
-	    (request->scopes & request->route->scope) == 0)
+	if (request->is_answered || request->route->scope == SCOPE_NONE)
+		return;
+	if ((request->scopes & request->route->scope) == 0)
 		answer_problem(request, PROBLEM_scope_missing,
 			       "this key may not do this; it needs another scope");
+	else if ((request->route->flags & ROUTE_HOUSE) != 0 && !request->is_admin_socket &&
+		 strcmp(request->tenant_name, "default") != 0)
+		answer_problem(request, PROBLEM_scope_missing,
+			       "this concerns every tenant: it needs a key of the tenant default");
 }

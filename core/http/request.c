@@ -190,11 +190,10 @@ static void check_accept(struct request *request)
 {
 	const char *accept = header(request, "Accept");
 	const char *type = (request->route->flags & ROUTE_BULK) != 0   ? "application/x-ndjson"
-			   : (request->route->flags & ROUTE_TEXT) != 0 ? "text/plain"
+			   : (request->route->flags & ROUTE_TEXT) != 0 ? "text/"
 								       : "application/json";
-	const char *any = strncmp(type, "text", 4) == 0 ? "text/*" : "application/*";
 
-	if (*accept != 0 && strstr(accept, "*/*") == NULL && strcasestr(accept, any) == NULL &&
+	if (*accept != 0 && strstr(accept, "*/*") == NULL && strcasestr(accept, "application/*") == NULL &&
 	    strcasestr(accept, type) == NULL)
 		answer_problem(request, PROBLEM_not_acceptable, "this answers %s; Accept must allow that",
 			       type);
@@ -372,8 +371,11 @@ static enum MHD_Result send_answer(struct request *request)
 		MHD_add_response_header(response, request->headers[i].name, request->headers[i].value);
 	result = MHD_queue_response(request->connection, request->status, response);
 	MHD_destroy_response(response);
-	patience_for_reader(request->patience, (int)request->config->server.idle_timeout.ms,
-			    request->answer.size);
+	if (request->stream != NULL)
+		patience_stop(request->patience); /* it rests when nothing happens */
+	else
+		patience_for_reader(request->patience, (int)request->config->server.idle_timeout.ms,
+				    request->answer.size);
 	return result;
 }
 

@@ -44,6 +44,7 @@ enum route_flag {
 	ROUTE_OPTIONAL_BODY = 1u << 3,
 	ROUTE_NEW_WORK = 1u << 4, /* refused while draining or overloaded */
 	ROUTE_TEXT = 1u << 5,     /* answers plain text */
+	ROUTE_HOUSE = 1u << 6,    /* concerns everybody: for keys of the tenant `default` only */
 };
 
 /* One row of the route table, from which OpenAPI is made as well. */

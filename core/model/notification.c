@@ -31,8 +31,16 @@ static void target_parse(const json_t *value, const char *pointer, struct target
 	is_inline = json_object_get(value, "addresses") != NULL;
 	field_text(&reader, "label", 64, &target.label);
 	field_text(&reader, "name", NAME_BYTES_MAX, &target.name);
-	field_text(&reader, "locale", 35, &target.locale);
-	field_text(&reader, "timezone", 64, &target.timezone);
+	if (field_text(&reader, "locale", 35, &target.locale) && *target.locale != 0 &&
+	    !locale_is_good(target.locale)) {
+		field_pointer(&reader, "locale", where);
+		faults_add(faults, where, "syntax", "must be a language tag like de-AT (BCP 47)");
+	}
+	if (field_text(&reader, "timezone", 64, &target.timezone) && *target.timezone != 0 &&
+	    !timezone_is_good(target.timezone)) {
+		field_pointer(&reader, "timezone", where);
+		faults_add(faults, where, "syntax", "must be a zone's name like Europe/Vienna");
+	}
 	if (is_inline) {
 		field_pointer(&reader, "addresses", where);
 		recipient_addresses_parse(json_object_get(value, "addresses"), where, &target.addresses,

@@ -131,9 +131,12 @@ bool recipient_parse(const json_t *body, const char *id, struct recipient *ret_r
 	if (field_text(&reader, "id", RECIPIENT_ID_BYTES_MAX, &stated) && strcmp(stated, id) != 0)
 		faults_add(faults, "/id", "range", "must be the id in the path, or be left out");
 	field_text(&reader, "name", NAME_BYTES_MAX, &recipient.name);
-	if (field_text(&reader, "locale", 35, &recipient.locale) && !locale_is_good(recipient.locale))
+	/* "" is how an answer says that there is none: what was read may be written again. */
+	if (field_text(&reader, "locale", 35, &recipient.locale) && *recipient.locale != 0 &&
+	    !locale_is_good(recipient.locale))
 		faults_add(faults, "/locale", "syntax", "must be a language tag like de-AT (BCP 47)");
-	if (field_text(&reader, "timezone", 64, &recipient.timezone) && !timezone_is_good(recipient.timezone))
+	if (field_text(&reader, "timezone", 64, &recipient.timezone) && *recipient.timezone != 0 &&
+	    !timezone_is_good(recipient.timezone))
 		faults_add(faults, "/timezone", "syntax", "must be a zone's name like Europe/Vienna");
 	attributes = json_object_get(body, "attributes");
 	if (json_is_object(attributes))

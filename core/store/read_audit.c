@@ -16,8 +16,12 @@ enum herald_code store_audit(struct store_session *session, int64_t tenant, int6
 	struct rows rows;
 	rows_init(&rows, arena, sizeof(struct store_audit_row));
 	session_begin_list(session);
-	const struct sql_arg args[] = {sql_int(after), sql_int(tenant), sql_int(since_ms),
-				       sql_str(actor), sql_int(limit),  sql_int(subject)};
+	const struct sql_arg args[] = {sql_int(after > 0 ? after : INT64_MAX),
+				       sql_int(tenant),
+				       sql_int(since_ms),
+				       sql_str(actor),
+				       sql_int(limit),
+				       sql_int(subject)};
 	sqlite3_stmt *row = subject == 0 ? conn_query(&session->conn, SQL_READ_AUDIT, args, countof(args) - 1)
 					 : conn_query(&session->conn, SQL_READ_AUDIT_OF, args, countof(args));
 	while (conn_next(&session->conn, row)) {

@@ -53,8 +53,8 @@
 	" LEFT JOIN audit_payload p ON p.seq = a.seq WHERE"
 
 #define AUDIT_FILTER                                                                    \
-	" a.seq > ?1 AND a.tenant = ?2 AND a.at_ms >= ?3 AND (?4 = '' OR a.actor = ?4)" \
-	" ORDER BY a.seq LIMIT ?5"
+	" a.seq < ?1 AND a.tenant = ?2 AND a.at_ms >= ?3 AND (?4 = '' OR a.actor = ?4)" \
+	" ORDER BY a.seq DESC LIMIT ?5"
 
 const char *const sql_text[SQL_STATEMENTS] = {
 	[SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",

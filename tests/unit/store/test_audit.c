@@ -26,16 +26,16 @@ static void each_deed_is_listed_with_its_subject_and_words(void **state)
 	assert_int_equal(store_audit(f->session, TENANT, 0, "", 0, 0, 10, f->arena, &rows, &count, NULL),
 			 HERALD_OK);
 	assert_int_equal(count, 3);
-	assert_int_equal(rows[0].seq, 1);
+	assert_int_equal(rows[0].seq, 3); /* the newest first */
 	assert_string_equal(rows[0].actor, "key_1");
 	assert_string_equal(rows[0].verb, "recipient.put");
 	assert_string_equal(rows[1].payload, "{\"a\":2}");
 	assert_int_equal(rows[0].subject, sql_value(f, "SELECT number FROM recipient WHERE id = 'u-1'"));
 	assert_int_equal(
-		store_audit(f->session, TENANT, 0, "", rows[0].subject, 1, 10, f->arena, &rows, &count, NULL),
+		store_audit(f->session, TENANT, 0, "", rows[0].subject, 3, 10, f->arena, &rows, &count, NULL),
 		HERALD_OK);
 	assert_int_equal(count, 1);
-	assert_string_equal(rows[0].payload, "{\"a\":3}");
+	assert_string_equal(rows[0].payload, "{\"a\":1}");
 	assert_int_equal(store_audit(f->session, TENANT, 0, "admin", 0, 0, 10, f->arena, &rows, &count, NULL),
 			 HERALD_OK);
 	assert_int_equal(count, 0);
@@ -132,7 +132,7 @@ static void erased_words_leave_the_proof_that_they_were_there(void **state)
 	assert_int_equal(store_audit(f->session, TENANT, 0, "", 0, 0, 10, f->arena, &rows, &count, NULL),
 			 HERALD_OK);
 	assert_int_equal(count, 2);
-	assert_string_equal(rows[0].payload, "");
+	assert_string_equal(rows[1].payload, "");
 }
 
 #define PROMISE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
