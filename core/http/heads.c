@@ -84,8 +84,17 @@ static bool host_is_good(const char *host)
 	return *host == 0 || (*host == ':' && host[1 + strspn(host + 1, "0123456789")] == 0);
 }
 
+static bool target_is_good(const char *target)
+{
+	for (; *target != 0; target++) {
+		if ((unsigned char)*target <= 0x20 || (unsigned char)*target >= 0x7f)
+			return false;
+	}
+	return true;
+}
+
 /* NULL: nothing is wrong. */
-static const char *what_is_wrong(const struct heads *heads, const char *version)
+static const char *what_is_wrong(const struct heads *heads, const char *target, const char *version)
 {
 	const char *length = heads->values[SINGLE_LENGTH], *encoding = heads->values[SINGLE_TRANSFER];
 	const char *host = heads->values[SINGLE_HOST];
@@ -93,6 +102,8 @@ static const char *what_is_wrong(const struct heads *heads, const char *version)
 
 	if (!is_old && strcmp(version, "HTTP/1.1") != 0)
 		return "only HTTP/1.1 and HTTP/1.0 are spoken here";
+	if (!target_is_good(target))
+		return "the request target has bytes that must be percent-encoded";
 	if (heads->is_ugly)
 		return "a header field's name or value has bytes that may not stand there";
 	for (size_t i = 0; i < countof(single); i++) {
@@ -116,7 +127,7 @@ void request_refuse_if_malformed(struct request *request, const char *version)
 	const char *wrong;
 
 	MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, head_seen, &heads);
-	wrong = what_is_wrong(&heads, version);
+	wrong = what_is_wrong(&heads, request->raw, version);
 	if (heads.fields > HEADER_FIELDS_MAX || heads.bytes > HEADER_BLOCK_BYTES_MAX)
 		answer_problem(request, PROBLEM_headers_too_large,
 			       "at most %d header fields and %d bytes are read", HEADER_FIELDS_MAX,

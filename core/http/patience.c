@@ -3,7 +3,9 @@
  * came, so whoever sends a byte every nine seconds would hold a connection for ever.
  *
  * A connection that is too slow is shut down at its socket; the library then ends it like one whose peer went
- * away. API thread only. */
+ * away. API thread only. One whose peer went away together with its last bytes is shown to the library once
+ * more, because it reads the bytes and then waits for an event that has come already. */
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -11,12 +13,13 @@
 #include "base/check.h"
 
 /* A byte a millisecond is about a kibibyte a second. */
-enum { GRACE_MS = 5000, SWEEP_MS = 500 };
+enum { GRACE_MS = 5000, SWEEP_MS = 500, LOOK_AT_ONCE = 64 };
 
 struct patience {
 	struct patience *next, **link; /* of the thread's */
 	struct arena *arena;           /* of this struct */
 	int socket, head_ms;           /* head_ms: what a head may take */
+	bool is_gone;                  /* the library was told */
 	int64_t ends_mono_ms;          /* 0: we are the ones who are waited for */
 };
 
@@ -86,6 +89,36 @@ void patience_stop(struct patience *patience)
 	patience->ends_mono_ms = 0;
 }
 
+static void tell_gone(struct patience *patience, const struct pollfd *poll)
+{
+	if ((poll->revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0)
+		return;
+	patience->is_gone = true;
+	shutdown(patience->socket, SHUT_RD); /* what came and was not read yet can still be read */
+}
+
+/* Of those who are waited for, who has said that nothing more will come? */
+static void look_for_gone(struct api_thread *thread)
+{
+	struct patience *waiting[LOOK_AT_ONCE];
+	struct pollfd polls[LOOK_AT_ONCE];
+	nfds_t count = 0;
+
+	for (struct patience *each = thread->connections; each != NULL; each = each->next) {
+		if (each->ends_mono_ms != 0 && !each->is_gone) {
+			polls[count] = (struct pollfd){.fd = each->socket, .events = POLLRDHUP};
+			waiting[count++] = each;
+		}
+		if (count == 0 || (count < LOOK_AT_ONCE && each->next != NULL))
+			continue;
+		if (poll(polls, count, 0) > 0) {
+			for (nfds_t i = 0; i < count; i++)
+				tell_gone(waiting[i], &polls[i]);
+		}
+		count = 0;
+	}
+}
+
 void patience_sweep(struct api_thread *thread)
 {
 	int64_t now = now_ms();
@@ -99,4 +132,5 @@ void patience_sweep(struct api_thread *thread)
 		shutdown(each->socket, SHUT_RDWR);
 		each->ends_mono_ms = 0; /* once */
 	}
+	look_for_gone(thread);
 }

@@ -74,7 +74,8 @@ class Client:
         all_headers.update(headers or {})
         if data is None and method in ("POST", "PUT", "PATCH"):
             all_headers.setdefault("Content-Length", "0")
-        if self.connection is None:
+        is_old = self.connection is not None
+        if not is_old:
             self.connection = self.connect()
         try:
             try:
@@ -83,8 +84,10 @@ class Client:
                 pass  # refused before the body was read: the answer is there
             answer = self.connection.getresponse()
             return Answer(answer.status, dict(answer.getheaders()), answer.read())
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException) as error:
             self.close()
+            if is_old and isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError)):
+                return self.request(method, target, body, headers)  # it rested too long and was closed
             raise
 
     def close(self):
