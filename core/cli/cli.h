@@ -8,6 +8,7 @@
 #define CLI_CLI_H
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -108,9 +109,15 @@ void cli_print_object(const struct cli *cli, const struct cli_reply *reply);
 void cli_print_raw(const struct cli_reply *reply);
 /* A field by its path, as text for people; the buffer is used for numbers. */
 const char *cli_field(const json_t *object, const char *path, char *buffer, size_t size);
+/* Bytes that would steer a terminal become blanks, in every text of the tree.  NULL is fine. */
+void cli_clean(json_t *tree);
 const char *cli_bold(const struct cli *cli);
 const char *cli_state_colour(const struct cli *cli, const char *state);
 const char *cli_plain(const struct cli *cli);
+
+/* --- plugins.c --- */
+/* Another program of the house: beside our own file, else on the PATH. */
+void cli_program(const char *name, char ret_path[PATH_MAX]);
 
 /* --- the commands, by family --- */
 enum cli_exit cli_send(struct cli *cli);

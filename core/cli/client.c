@@ -50,10 +50,25 @@ void cli_reply_done(struct cli_reply *reply)
 	*reply = (struct cli_reply){.status = 0};
 }
 
-static bool url_is_safe(const char *url)
+/* Encrypted, or a host that is this machine: read by the parser that will connect, not by its first letters.
+ */
+static bool url_is_safe(const char *text)
 {
-	return strncmp(url, "https://", 8) == 0 || strncmp(url, "http://127.0.0.1", 16) == 0 ||
-	       strncmp(url, "http://[::1]", 12) == 0 || strncmp(url, "http://localhost", 16) == 0;
+	CURLU *url = curl_url();
+	char *scheme = NULL, *host = NULL;
+	bool is_safe = false;
+
+	if (url != NULL && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+		is_safe = strcmp(scheme, "https") == 0 ||
+			  (strcmp(scheme, "http") == 0 &&
+			   (strcmp(host, "127.0.0.1") == 0 || strcmp(host, "[::1]") == 0 ||
+			    strcmp(host, "localhost") == 0));
+	curl_free(scheme);
+	curl_free(host);
+	curl_url_cleanup(url);
+	return is_safe;
 }
 
 static struct curl_slist *headers_of(const struct cli *cli, bool has_body)
@@ -111,6 +126,7 @@ static CURLcode perform(struct cli *cli, const char *method, const char *path, c
 	reply->status = (unsigned)status;
 	reply->text = strdup(inflow.text.data);
 	reply->tree = json_loads(inflow.text.data, 0, NULL);
+	cli_clean(reply->tree);
 	curl_easy_cleanup(curl);
 	curl_slist_free_all(headers);
 	herald_builder_done(&url);

@@ -10,7 +10,7 @@ const struct cli_option cli_global_options[] = {
 	{"url", "URL",
 	 "Ask over HTTP instead, like http://127.0.0.1:8470 (HERALD_URL); the key is in HERALD_KEY.", false},
 	{"tenant", "NAME", "The tenant, over the admin socket (HERALD_TENANT; default).", false},
-	{"timeout", "SECONDS", "How long to wait for an answer (30).", false},
+	{"timeout", "SECONDS", "How long to wait for an answer (60).", false},
 	{"colour", "WHEN", "auto, always or never.", false},
 	{"help", NULL, "Say what the command does and what it takes.", false},
 	{NULL, NULL, NULL, false},
@@ -127,6 +127,11 @@ static const struct cli_option key_options[] = {
 	{NULL, NULL, NULL, false},
 };
 
+static const struct cli_option doctor_options[] = {
+	{"config", "DIR", "The daemon's conf.d, to be checked (HERALD_CONFIG; /etc/herald/conf.d).", false},
+	{NULL, NULL, NULL, false},
+};
+
 static const struct cli_option plugins_options[] = {
 	{"dir", "DIR", "Where the plugins are (HERALD_PLUGIN_DIR).", false},
 	{NULL, NULL, NULL, false},
@@ -158,7 +163,8 @@ const struct cli_command cli_commands[] = {
 	 cli_recipient_delete},
 	{"prefs", "RECIPIENT", 1, 1, "What a recipient chose", prefs_options, cli_prefs},
 	{"prefs set", "RECIPIENT PATH=VALUE...", 2, 15,
-	 "Change choices, like channels.sms=false or categories.news=true", NULL, cli_prefs_set},
+	 "Change choices, like channels.sms=false, categories.news=true or categories.news.channels.sms=null",
+	 NULL, cli_prefs_set},
 	{"prefs history", "RECIPIENT", 1, 1, "Every change of a recipient's choices", page_options,
 	 cli_prefs_history},
 	{"categories", "", 0, 0, "List categories", page_options, cli_categories},
@@ -187,7 +193,8 @@ const struct cli_command cli_commands[] = {
 	{"audit", "", 0, 0, "Who did what, newest first", page_options, cli_audit},
 	{"audit verify", "", 0, 0, "Does the chain of the audit hold", NULL, cli_audit_verify},
 	{"watch", "", 0, 0, "What happens in the daemon, live", NULL, cli_watch},
-	{"doctor", "", 0, 0, "Look at everything that can be wrong, and say what to do", NULL, cli_doctor},
+	{"doctor", "", 0, 0, "Look at everything that can be wrong, and say what to do", doctor_options,
+	 cli_doctor},
 	{"completion", "bash", 1, 1, "Completion for a shell: source <(herald completion bash)", NULL,
 	 cli_completion},
 	{"manual", "", 0, 0, "The manual page, in mdoc", manual_options, cli_manual},

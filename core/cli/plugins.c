@@ -12,8 +12,7 @@
 #include "cli/cli.h"
 #include "base/check.h"
 
-/* Beside our own file, else on the PATH. */
-static void host_program(char ret_path[PATH_MAX])
+void cli_program(const char *name, char ret_path[PATH_MAX])
 {
 	ssize_t size = readlink("/proc/self/exe", ret_path, PATH_MAX - 32);
 	char *slash;
@@ -21,11 +20,11 @@ static void host_program(char ret_path[PATH_MAX])
 	ret_path[size > 0 ? size : 0] = 0;
 	slash = strrchr(ret_path, '/');
 	if (slash != NULL) {
-		memcpy(slash + 1, "herald-channel", sizeof("herald-channel"));
+		snprintf(slash + 1, 32, "%s", name);
 		if (access(ret_path, X_OK) == 0)
 			return;
 	}
-	memcpy(ret_path, "herald-channel", sizeof("herald-channel"));
+	snprintf(ret_path, PATH_MAX, "%s", name);
 }
 
 static const char *plugin_dir(const struct cli *cli)
@@ -51,7 +50,7 @@ static enum cli_exit host_run(const char *mode, const char *file, const char *mo
 	int status;
 	pid_t child;
 
-	host_program(program);
+	cli_program("herald-channel", program);
 	fflush(stdout);
 	child = fork();
 	if (child == 0) {

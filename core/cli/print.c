@@ -37,6 +37,40 @@ const char *cli_state_colour(const struct cli *cli, const char *state)
 	return "\033[33m";
 }
 
+/* Controls of ASCII and those of Latin-1, which terminals obey as well. */
+static void clean_text(json_t *text)
+{
+	char *copy = strdup(json_string_value(text));
+	bool is_changed = false;
+
+	CHECK(copy != NULL);
+	for (unsigned char *at = (unsigned char *)copy; *at != 0; at++) {
+		bool is_latin = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
+
+		if (*at >= 0x20 && *at != 0x7f && !is_latin)
+			continue;
+		is_changed = true;
+		if (is_latin)
+			*at++ = ' ';
+		*at = ' ';
+	}
+	if (is_changed)
+		json_string_set(text, copy);
+	free(copy);
+}
+
+void cli_clean(json_t *tree)
+{
+	const char *name;
+	json_t *value;
+	size_t index;
+
+	if (json_is_string(tree))
+		clean_text(tree);
+	json_array_foreach(tree, index, value) cli_clean(value);
+	json_object_foreach(tree, name, value) cli_clean(value);
+}
+
 const char *cli_field(const json_t *object, const char *path, char *buffer, size_t size)
 {
 	char step[64];

@@ -63,7 +63,11 @@ static json_t *body_of(struct cli *cli)
 	json_t *to = json_array(), *data = json_object(), *words = json_object(), *channels = json_array();
 	const char *value;
 
-	if (body == NULL || !add_data(cli, data))
+	if (body != NULL && !add_data(cli, data)) {
+		json_decref(body);
+		body = NULL;
+	}
+	if (body == NULL)
 		goto out;
 	if (cli->argument_count > 0)
 		json_object_set_new(body, "category", json_string(cli->arguments[0]));

@@ -30,6 +30,7 @@ static void event_came(struct cli *cli, const char *text)
 	if (strncmp(text, "data: ", 6) != 0)
 		return;
 	event = json_loads(text + 6, 0, NULL);
+	cli_clean(event);
 	if (cli->is_json) {
 		puts(text + 6);
 	} else if (event != NULL) {

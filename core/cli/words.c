@@ -154,7 +154,7 @@ static enum cli_exit settle(struct cli *cli)
 	cli->socket = cli_value(cli, "socket") ? cli_value(cli, "socket") : getenv("HERALD_SOCKET");
 	cli->socket = cli->socket ? cli->socket : "/run/herald/admin.sock";
 	cli->tenant = cli_value(cli, "tenant") ? cli_value(cli, "tenant") : getenv("HERALD_TENANT");
-	cli->timeout_s = timeout ? strtol(timeout, &end, 10) : 30;
+	cli->timeout_s = timeout ? strtol(timeout, &end, 10) : 60;
 	if (cli->timeout_s < 1 || (end != NULL && *end != 0))
 		return cli_wrong("--timeout must be a number of seconds, got '%s'", timeout);
 	if (colour == NULL || strcmp(colour, "auto") == 0)
