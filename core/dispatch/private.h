@@ -92,6 +92,6 @@ void take_back_apply(struct dispatcher *dispatcher, struct take_back *take_back,
 /* A job that comes in while take-backs are open.  True: one of them took it. */
 bool take_back_catches(struct dispatcher *dispatcher, struct ticket *ticket);
 void take_back_claim_ended(struct dispatcher *dispatcher, int32_t channel);
-void take_back_settled(struct dispatcher *dispatcher, struct take_back *take_back);
+void take_back_settled(struct dispatcher *dispatcher, struct ticket *ticket);
 
 #endif

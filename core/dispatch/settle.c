@@ -350,6 +350,6 @@ void settle_committed(struct dispatcher *dispatcher, struct store_settle *settle
 		carrier->release(carrier->context, outlet->number, ticket->number);
 	}
 	if (ticket->owed != NULL)
-		take_back_settled(dispatcher, ticket->owed);
+		take_back_settled(dispatcher, ticket);
 	ticket_free(&dispatcher->hand, ticket);
 }

@@ -94,19 +94,21 @@ static struct ending ending_of(const struct store_op *op, const struct job *job)
 	return ending;
 }
 
-/* One of those that were in hands when the cancel was committed.  True: it was taken back, or comes back. */
-static void count_leased(struct store_op *op, bool is_taken_back)
+/* One of those that were in hands when the cancel was committed does not start, or not again. */
+static void count_taken_back(struct store_op *op)
 {
 	struct store_cancel *cancel = (struct store_cancel *)op;
 
-	if (op->verb != STORE_CANCEL || cancel->ret_leased == 0)
-		return;
-	cancel->ret_leased--;
-	if (!is_taken_back)
+	if (op->verb != STORE_CANCEL || cancel->ret_too_late == 0)
 		return;
 	cancel->ret_cancelled++;
-	if (cancel->ret_too_late > 0)
-		cancel->ret_too_late--;
+	cancel->ret_too_late--;
+}
+
+static void owe(struct take_back *take_back, struct ticket *ticket)
+{
+	ticket->owed = take_back;
+	take_back->settles++;
 }
 
 void take_back_apply(struct dispatcher *dispatcher, struct take_back *take_back, struct ticket *ticket)
@@ -115,19 +117,17 @@ void take_back_apply(struct dispatcher *dispatcher, struct take_back *take_back,
 	struct ending ending = ending_of(take_back->op, ticket->job);
 
 	if (ticket->stage == TICKET_ENDING) {
-		/* On its way back already: the store ends it there, unless it came back before the cancel. */
-		count_leased(take_back->op, ticket->settle.to == DELIVERY_QUEUED);
+		/* On its way to the store already; only that settle's commit tells who came first there. */
+		if (take_back->op->verb == STORE_CANCEL && ticket->owed == NULL)
+			owe(take_back, ticket);
 		return;
 	}
 	if (ticket->stage == TICKET_OUT &&
-	    !carrier->revoke(carrier->context, ticket->outlet->number, ticket->number)) {
-		count_leased(take_back->op, false);
+	    !carrier->revoke(carrier->context, ticket->outlet->number, ticket->number))
 		return;
-	}
-	count_leased(take_back->op, true);
+	count_taken_back(take_back->op);
 	settle_ticket(dispatcher, ticket, &ending, NULL);
-	ticket->owed = take_back;
-	take_back->settles++;
+	owe(take_back, ticket);
 }
 
 bool take_back_catches(struct dispatcher *dispatcher, struct ticket *ticket)
@@ -157,9 +157,16 @@ static void answer_if_over(struct dispatcher *dispatcher, struct take_back *take
 	dispatcher->spare_take_backs = take_back;
 }
 
-void take_back_settled(struct dispatcher *dispatcher, struct take_back *take_back)
+void take_back_settled(struct dispatcher *dispatcher, struct ticket *ticket)
 {
+	struct take_back *take_back = ticket->owed;
+	const struct store_settle *settle = &ticket->settle;
+
 	CHECK(take_back->settles > 0);
+	/* It came back after the cancel: the store ended it instead of letting it wait. */
+	if (!settle->ret_is_fenced && settle->to != DELIVERY_CANCELLED &&
+	    settle->ret_state == DELIVERY_CANCELLED)
+		count_taken_back(take_back->op);
 	take_back->settles--;
 	answer_if_over(dispatcher, take_back);
 }
@@ -206,14 +213,10 @@ static void apply_to_hand(struct dispatcher *dispatcher, struct take_back *take_
 	struct ticket *first = key == TICKET_KEYS ? NULL : hand_find(&dispatcher->hand, key, value);
 	struct ticket *ticket;
 
-	/* A ticket stays in its lists until its settle is committed: walking while settling is safe.  Those
-	 * that end already come last: of them the store may have counted some itself. */
-	for (int is_ending = 1; is_ending >= 0; is_ending--) {
-		for (ticket = first; ticket != NULL; ticket = ticket->keys[key].next) {
-			if ((ticket->stage == TICKET_ENDING) == (is_ending == 0) &&
-			    ticket->owed != take_back && take_back_names(take_back->op, ticket->job))
-				take_back_apply(dispatcher, take_back, ticket);
-		}
+	/* A ticket stays in its lists until its settle is committed: walking while settling is safe. */
+	for (ticket = first; ticket != NULL; ticket = ticket->keys[key].next) {
+		if (take_back_names(take_back->op, ticket->job))
+			take_back_apply(dispatcher, take_back, ticket);
 	}
 }
 
