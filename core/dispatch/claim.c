@@ -4,6 +4,7 @@
  * only while nothing due waits, so that fresh work never overtakes the backlog; tokens of the channel's rate
  * are reserved for both, and come back with what was not used. */
 #include "dispatch/private.h"
+#include "telemetry/event.h"
 
 #include "base/check.h"
 
@@ -74,6 +75,9 @@ void claim_committed(struct dispatcher *dispatcher, struct store_claim *claim)
 		take_job(dispatcher, job, false);
 	}
 	CHECK(count == claim->ret_count);
+	if (claim->ret_damaged > 0)
+		event(EVENT_row_damaged, EVENT_TEXT("channel", outlet->policy.name),
+		      EVENT_INT("deliveries", claim->ret_damaged));
 	lanes_claimed(&outlet->lanes, claim->lane, count + claim->ret_other, claim->ret_next_due_ms,
 		      claim->ret_next_critical_ms, dispatcher->now.wall);
 	take_back_claim_ended(dispatcher, outlet->number);

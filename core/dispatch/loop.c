@@ -154,9 +154,26 @@ static void hook_committed(void *context, size_t operations, int64_t us)
 	metric_observe(METRIC_writer_commit, METRIC_NO_LABELS, (double)us / 1e6);
 }
 
+static void hook_news(void *context, enum store_news news, const char *why)
+{
+	(void)context;
+	switch (news) {
+	case STORE_NEWS_FULL:
+		event(EVENT_store_full, EVENT_TEXT("why", why));
+		break;
+	case STORE_NEWS_ROOM:
+		event(EVENT_store_ready, EVENT_TEXT("why", "there is room again"));
+		break;
+	case STORE_NEWS_FAILED:
+		event(EVENT_writer_failed, EVENT_TEXT("why", why));
+		break;
+	}
+}
+
 struct store_hooks loop_hooks(struct loop *loop)
 {
-	return (struct store_hooks){loop, hook_leased, hook_queued, hook_take_back, hook_committed};
+	return (struct store_hooks){loop,           hook_leased,    hook_queued,
+				    hook_take_back, hook_committed, hook_news};
 }
 
 static void committed(struct store_op *op)

@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "http/private.h"
+#include "telemetry/event.h"
 #include "telemetry/metric.h"
 #include "base/check.h"
 
@@ -469,6 +470,9 @@ void request_woken(struct request *request)
 
 static void op_done(struct store_op *op)
 {
+	if (op->code == HERALD_OK && op->ret_is_audited)
+		event(EVENT_audit_written, EVENT_TEXT("actor", op->audit.actor),
+		      EVENT_TEXT("verb", op->audit.verb));
 	request_wake(op->context);
 }
 

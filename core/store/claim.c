@@ -93,6 +93,7 @@ static void claim_other(struct writer *writer, struct store_claim *claim, const 
 		delivery_move(writer, row, fate.to, fate.reason, row->due_at_ms, now_ms);
 	}
 	claim->ret_other++;
+	claim->ret_damaged += fate.reason == REASON_damaged;
 }
 
 static void claim_one(struct writer *writer, struct store_claim *claim, struct key key,
@@ -146,7 +147,7 @@ void claim_execute(struct writer *writer, struct store_op *op)
 	uint32_t count = 0;
 
 	claim->ret_jobs = NULL;
-	claim->ret_count = claim->ret_other = 0;
+	claim->ret_count = claim->ret_other = claim->ret_damaged = 0;
 	for (int priority = HERALD_CRITICAL; priority >= HERALD_BULK && count < limit; priority--) {
 		sqlite3_stmt *row =
 			conn_query(&writer->conn, SQL_READY,

@@ -15,12 +15,19 @@
 
 static const char ballast_name[] = "ballast";
 
+void store_tell(const struct store_settings *settings, enum store_news news, const char *why)
+{
+	if (settings->hooks.news != NULL)
+		settings->hooks.news(settings->hooks.context, news, why);
+}
+
 static void disk_say(struct disk *disk, bool is_short, const char *why)
 {
 	pthread_mutex_lock(&disk->lock);
 	snprintf(disk->why, sizeof(disk->why), "%s", why);
 	pthread_mutex_unlock(&disk->lock);
-	atomic_store(&disk->is_short, is_short);
+	if (atomic_exchange(&disk->is_short, is_short) != is_short)
+		store_tell(disk->settings, is_short ? STORE_NEWS_FULL : STORE_NEWS_ROOM, why);
 }
 
 static uint64_t disk_free(struct disk *disk)

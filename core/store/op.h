@@ -63,6 +63,7 @@ struct store_op {
 	enum herald_code code;
 	struct herald_error err;
 	bool ret_is_replay, ret_is_mismatch;
+	bool ret_is_audited;           /* it changed something: the audit has it */
 	bool ret_takes_nothing;        /* of one that takes_back: what it names is not there */
 	struct herald_text ret_replay; /* the first answer */
 	uint32_t ret_replay_status;

@@ -81,6 +81,7 @@ struct store_claim {
 
 	struct queue_item *ret_jobs;   /* linked struct job; the caller owns them */
 	uint32_t ret_count, ret_other; /* leased; ended or held instead */
+	uint32_t ret_damaged;          /* of the latter: set aside, because the row is not whole */
 	int64_t ret_next_due_ms;       /* of what is left in the lane; 0: nothing is left */
 	int64_t ret_next_critical_ms;  /* the same of what is critical in it */
 };

@@ -79,6 +79,7 @@ struct disk {
 	_Atomic uint64_t free_bytes;
 };
 
+void store_tell(const struct store_settings *settings, enum store_news news, const char *why);
 void disk_init(struct disk *disk, const struct store_settings *settings, int dir); /* the lock is there */
 void disk_look(struct disk *disk);       /* free space, and the ballast again when there is room */
 bool ballast_give_up(struct disk *disk); /* gives the ballast up; false: there was none */

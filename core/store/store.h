@@ -32,6 +32,12 @@ struct store_queued {
 	uint32_t count;
 };
 
+enum store_news {
+	STORE_NEWS_FULL = 1, /* no new work is taken: why */
+	STORE_NEWS_ROOM,     /* it is taken again */
+	STORE_NEWS_FAILED,   /* a commit failed, and who waited for it was told */
+};
+
 /* Called on the writer thread after the commit and before the operations' done: hand over and return at once.
  */
 struct store_hooks {
@@ -43,6 +49,8 @@ struct store_hooks {
 	void (*take_back)(void *context, struct store_op *op);
 	/* So many operations went into one commit, which took so long.  NULL: nobody counts. */
 	void (*committed)(void *context, size_t operations, int64_t us);
+	/* Told once when it changes, or happens; NULL: nobody wants to know. */
+	void (*news)(void *context, enum store_news news, const char *why);
 };
 
 struct store_settings {

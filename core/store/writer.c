@@ -219,6 +219,7 @@ static void writer_die(struct writer *writer, struct batch *batch)
 		claim_drop(op);
 	while (writer->waiting != NULL)
 		batch_add(batch, waiting_pop(writer));
+	store_tell(&store->settings, STORE_NEWS_FAILED, why);
 	batch_fail(writer, batch, HERALD_UNCERTAIN_WRITE, why);
 	if (store->settings.fatal == NULL)
 		_exit(EXIT_SOFTWARE);
@@ -264,6 +265,7 @@ static void writer_failed(struct writer *writer, struct batch *batch)
 	case CONN_FINE:
 	case CONN_OTHER:
 		if (batch->count == 1) {
+			store_tell(&writer->store->settings, STORE_NEWS_FAILED, writer->conn.err.text);
 			batch_fail(writer, batch, (enum herald_code)writer->conn.err.code,
 				   writer->conn.err.text);
 		} else {
@@ -281,7 +283,7 @@ static void writer_execute(struct writer *writer, struct store_op *op)
 {
 	op->code = HERALD_OK;
 	op->err = (struct herald_error){0};
-	op->ret_is_replay = op->ret_is_mismatch = op->ret_takes_nothing = false;
+	op->ret_is_replay = op->ret_is_mismatch = op->ret_is_audited = op->ret_takes_nothing = false;
 	writer->has_changed = true;
 
 	bool has_key = op->idempotency.key != NULL && op->idempotency.key[0] != 0;
@@ -290,7 +292,8 @@ static void writer_execute(struct writer *writer, struct store_op *op)
 	verbs[op->verb].execute(writer, op);
 	if (op->code != HERALD_OK || writer->conn.trouble != CONN_FINE || !writer->has_changed)
 		return;
-	if (op->audit.verb != NULL && op->audit.verb[0] != 0)
+	op->ret_is_audited = op->audit.verb != NULL && op->audit.verb[0] != 0;
+	if (op->ret_is_audited)
 		audit_append(writer, op);
 	if (has_key)
 		idempotency_remember(writer, op);

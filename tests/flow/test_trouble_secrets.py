@@ -167,7 +167,7 @@ def test_hostile_words_of_a_plugin_stay_within_their_lines_and_their_share(start
     rows = send(daemon.api, *[f"speak/{n}" for n in range(5)], channel="loud", kind="hostile")
     assert daemon.api.settled(rows)["counts"] == {"delivered": 5}
     assert daemon.api.settled(send(daemon.api, "ok", channel="loopback"))["counts"] == {"delivered": 1}
-    wait_until(lambda: '"event_":"output"' in daemon.log(), "what it printed")
+    wait_until(lambda: '"output"' in daemon.log(), "what it printed")
     data = daemon.log_path.read_bytes()
     lines = data.split(b"\n")
     assert lines[-1] == b""
