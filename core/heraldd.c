@@ -37,7 +37,8 @@
  *   lane (whose turn it is), limit (how often), roster (what others may see),
  *   start (what an earlier run left open), facts (what plugins said before), loop (the thread)
  *
- * and of this floor: heraldd_arguments, heraldd_places, heraldd_life (start and stop), heraldd_check. */
+ * and of this floor: heraldd_arguments, heraldd_places, heraldd_life (start and stop), heraldd_check,
+ * heraldd_manual. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -55,6 +56,7 @@
 
 #include "base/clock.h"
 #include "heraldd_arguments.h"
+#include "heraldd_manual.h"
 #include "heraldd_check.h"
 #include "heraldd_life.h"
 #include "heraldd_places.h"
@@ -271,6 +273,8 @@ int main(int count, char **words)
 		fputs(arguments_help, stdout);
 		return EXIT_GOOD;
 	}
+	if (arguments.wants_man)
+		return manual_print();
 	if (arguments.wants_version) {
 		puts("heraldd " HERALD_VERSION);
 		return EXIT_GOOD;

@@ -15,6 +15,7 @@ const char arguments_help[] =
 	"  --log-format FORM  auto, json or text; the same as --set log.format=FORM\n"
 	"  --check            read and check the configuration, the plugins' options too, and end\n"
 	"  --show             with --check: print what is in force and where it comes from\n"
+	"  --man              print heraldd(8), in mdoc\n"
 	"  --version, --help\n"
 	"\n"
 	"Signals: TERM or INT drains (readiness says 503, what is in hand is finished, exit 0), a second "
@@ -68,6 +69,8 @@ static bool flag(struct arguments *arguments, const char *word)
 		arguments->wants_check = true;
 	else if (strcmp(word, "--show") == 0)
 		arguments->wants_show = true;
+	else if (strcmp(word, "--man") == 0)
+		arguments->wants_man = true;
 	else if (strcmp(word, "--version") == 0)
 		arguments->wants_version = true;
 	else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)

@@ -13,7 +13,7 @@ struct arguments {
 	const char *config_dir, *data_dir, *run_dir;
 	const char *overrides[OVERRIDES_MAX];
 	size_t override_count;
-	bool wants_check, wants_show, wants_version, wants_help;
+	bool wants_check, wants_show, wants_version, wants_help, wants_man;
 };
 
 /* False: *ret_why says what is wrong with them.  Texts point into the arguments given. */
