@@ -21,13 +21,14 @@
 
 enum { PUBLISH_MS = 250, EVENT_FLUSH_MS = 1000 };
 
-enum order_verb { ORDER_CONFIGURE = 1, ORDER_DRAIN, ORDER_STOP };
+enum order_verb { ORDER_PREPARE = 1, ORDER_CONFIGURE, ORDER_DRAIN, ORDER_STOP };
 
 struct order {
 	struct queue_item item;
 	enum order_verb verb;
 	const struct loop_channel *channels;
 	size_t count;
+	bool ret_has_new; /* PREPARE: one of them is new to this daemon, CONFIGURE wants what follows */
 	/* What the store knows of channels that are new to this daemon. */
 	const struct store_queued *lanes;
 	size_t lane_count;
@@ -57,6 +58,7 @@ struct loop {
 	/* the thread's own */
 	int32_t numbers[CHANNELS_MAX]; /* in the order of the files */
 	size_t channel_count;
+	uint64_t remembered; /* bit per channel: what the store knows of it was taken over */
 	int64_t mono, published_ms, flushed_ms;
 	bool is_active, is_draining, are_processes_draining, is_stopping;
 	struct queue_item *taken_back; /* answered when the roster shows what they did */
@@ -344,6 +346,19 @@ static void remember(struct loop *loop, const struct order *order, int32_t numbe
 	}
 }
 
+/* Known before the store is asked what waits for it: what is queued from then on is told, so that nothing
+ * falls between the two. */
+static void prepare(struct loop *loop, struct order *order)
+{
+	for (size_t i = 0; i < order->count; i++) {
+		const struct loop_channel *channel = &order->channels[i];
+
+		if (!dispatcher_knows(loop->dispatcher, channel->number))
+			dispatcher_channel(loop->dispatcher, channel->number, &channel->policy, true);
+		order->ret_has_new |= (loop->remembered >> channel->number & 1) == 0;
+	}
+}
+
 static void configure(struct loop *loop, const struct order *order)
 {
 	for (size_t i = 0; i < loop->channel_count; i++) {
@@ -358,11 +373,10 @@ static void configure(struct loop *loop, const struct order *order)
 
 		CHECK(loop->channel_count < CHANNELS_MAX);
 		loop->numbers[loop->channel_count++] = channel->number;
-		bool is_new = !dispatcher_knows(loop->dispatcher, channel->number);
-
 		dispatcher_channel(loop->dispatcher, channel->number, &channel->policy, channel->is_changed);
-		if (is_new)
+		if ((loop->remembered >> channel->number & 1) == 0)
 			remember(loop, order, channel->number);
+		loop->remembered |= UINT64_C(1) << channel->number;
 		if (channel->is_changed)
 			start_process(loop, channel);
 		else
@@ -373,6 +387,9 @@ static void configure(struct loop *loop, const struct order *order)
 static void obey(struct loop *loop, struct order *order)
 {
 	switch (order->verb) {
+	case ORDER_PREPARE:
+		prepare(loop, order);
+		break;
 	case ORDER_CONFIGURE:
 		configure(loop, order);
 		break;
@@ -594,12 +611,15 @@ static enum herald_code read_store(struct store *store, struct arena *arena, str
 enum herald_code loop_configure(struct loop *loop, const struct loop_channel *channels, size_t count,
 				struct herald_error *err)
 {
-	struct order order = {.verb = ORDER_CONFIGURE, .channels = channels, .count = count};
+	struct order order = {.verb = ORDER_PREPARE, .channels = channels, .count = count};
 	struct arena *arena = arena_new();
-	enum herald_code code;
+	enum herald_code code = HERALD_OK;
 
 	CHECK(count <= CHANNELS_MAX);
-	code = read_store(loop->settings.store, arena, &order, err);
+	command(loop, &order);
+	if (order.ret_has_new)
+		code = read_store(loop->settings.store, arena, &order, err);
+	order.verb = ORDER_CONFIGURE;
 	if (code == HERALD_OK)
 		command(loop, &order);
 	arena_free(arena);
