@@ -298,6 +298,7 @@ static enum herald_code start_faces(struct life *life, struct herald_error *err)
 		.store = life->store,
 		.rosters = life->rosters,
 		.permits = &life->permits,
+		.expires_in_ms = life->config->delivery.expires_after.ms,
 		.retention_ms = life->config->store.retention.ms,
 	};
 	const struct http_settings http = {

@@ -201,8 +201,10 @@ static void *clerk_run(void *context)
 enum herald_code clerk_new(const struct clerk_settings *settings, struct clerk **ret_clerk,
 			   struct herald_error *err)
 {
-	const struct intake_settings intake = {
-		.store = settings->store, .rosters = settings->rosters, .permits = settings->permits};
+	const struct intake_settings intake = {.store = settings->store,
+					       .rosters = settings->rosters,
+					       .permits = settings->permits,
+					       .expires_in_ms = settings->expires_in_ms};
 	struct arena *own = arena_new();
 	struct clerk *clerk = arena_new_of(own, struct clerk);
 	enum herald_code code;

@@ -17,7 +17,8 @@ struct clerk_settings {
 	struct store *store;
 	struct roster_board *rosters;
 	struct permits *permits;
-	int64_t retention_ms; /* of notifications that ended; 0: for ever */
+	int64_t expires_in_ms; /* of a delivery, where neither its caller nor its category says */
+	int64_t retention_ms;  /* of notifications that ended; 0: for ever */
 };
 
 /* Starts the thread. */

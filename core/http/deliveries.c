@@ -9,8 +9,6 @@
 #include "model/field.h"
 #include "base/check.h"
 
-#define REDRIVE_EXPIRES_MS (INT64_C(72) * 3600000)
-
 static bool delivery_id(struct request *request, int64_t *ret_notification, unsigned *ret_n)
 {
 	if (id_delivery_parse(request->params[0], ret_notification, ret_n))
@@ -151,7 +149,7 @@ static void submit_redrive(struct request *request, struct store_redrive *redriv
 {
 	redrive->op.verb = STORE_REDRIVE;
 	redrive->op.audit = (struct store_audit){.verb = "delivery.redrive", .payload = "{}"};
-	redrive->expires_in_ms = REDRIVE_EXPIRES_MS;
+	redrive->expires_in_ms = request->config->delivery.expires_after.ms;
 	request->state = redrive;
 	request_submit(request, &redrive->op, redriven);
 }

@@ -59,7 +59,8 @@ static void completed(void *context, struct MHD_Connection *connection, void **r
 static void connected(void *context, struct MHD_Connection *connection, void **patience,
 		      enum MHD_ConnectionNotificationCode what)
 {
-	metric_shift(METRIC_http_connections, METRIC_NO_LABELS, what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
+	metric_shift(METRIC_http_connections, METRIC_NO_LABELS,
+		     what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
 	if (what == MHD_CONNECTION_NOTIFY_STARTED)
 		*patience = patience_begin(
 			context,
@@ -184,7 +185,9 @@ static enum herald_code thread_start(struct http *http, unsigned number, struct 
 	struct api_thread *thread = &http->threads[number];
 	const struct intake_settings intake = {.store = http->settings.store,
 					       .rosters = http->settings.rosters,
-					       .permits = http->settings.permits};
+					       .permits = http->settings.permits,
+					       .expires_in_ms =
+						       http->settings.config->delivery.expires_after.ms};
 	enum herald_code code;
 
 	*thread = (struct api_thread){.http = http, .number = number, .listeners = {-1, -1}};

@@ -100,7 +100,11 @@ static bool has_to_wait(const struct intake_call *call)
 enum herald_code intake_plan(struct intake *intake, struct intake_call *call, struct herald_error *err)
 {
 	struct plan_input input = {
-		.now_ms = call->now_ms, .notification = call->notification, .wants_why = call->wants_why};
+		.now_ms = call->now_ms,
+		.notification = call->notification,
+		.expires_in_ms = intake->settings.expires_in_ms,
+		.wants_why = call->wants_why,
+	};
 	enum herald_code code;
 
 	intake_done(call);

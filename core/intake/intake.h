@@ -18,6 +18,7 @@ struct intake_settings {
 	struct store *store;
 	struct roster_board *rosters;
 	struct permits *permits;
+	int64_t expires_in_ms; /* of a delivery, where neither the caller nor its category says */
 };
 
 enum herald_code intake_new(const struct intake_settings *settings, struct intake **ret_intake,

@@ -88,7 +88,6 @@ bool category_parse(const json_t *body, const char *name, struct category *ret_c
 	int strategy = 0, consent = 1, uncertain = -1;
 	const char *stated = NULL;
 
-	category.expires_in_ms = 72 * HOUR_MS;
 	if (!field_open(&reader, body, "",
 			"name title description required consent channels strategy critical_allowed "
 			"expires_in uncertain "

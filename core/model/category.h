@@ -22,7 +22,7 @@ struct category {
 	size_t channel_count;
 	enum strategy strategy;
 	bool is_critical_allowed, is_listed;
-	int64_t expires_in_ms;
+	int64_t expires_in_ms; /* 0: as configured */
 	enum uncertain_policy uncertain;
 	int64_t attempts_max; /* 0: the channel's */
 	struct content content;

@@ -326,8 +326,9 @@ enum herald_code plan_make(const struct plan_input *input, struct plan *ret_plan
 	struct plan plan = {.strategy = notification->strategy ? notification->strategy
 							       : input->category->strategy};
 	struct planning planning = {.input = input, .plan = &plan, .faults = faults, .arena = faults->arena};
-	int64_t expires_in_ms =
-		notification->expires_in_ms ? notification->expires_in_ms : input->category->expires_in_ms;
+	int64_t expires_in_ms = notification->expires_in_ms      ? notification->expires_in_ms
+				: input->category->expires_in_ms ? input->category->expires_in_ms
+								 : input->expires_in_ms;
 
 	*ret_plan = (struct plan){.delivery_count = 0};
 	plan.expires_at_ms = input->now_ms + expires_in_ms;

@@ -42,6 +42,7 @@ struct plan_input {
 	const struct roster *roster;
 	const struct plan_person *people;
 	size_t person_count;
+	int64_t expires_in_ms; /* where neither the caller nor the category says */
 	bool wants_why;
 };
 

@@ -408,3 +408,15 @@ def test_a_category_in_use_is_not_deleted(start, name):
     assert answer.status == 409 and answer.problem == "conflict"
     api.ok("POST", f"/v1/notifications/{sent}/cancel")
     assert api.delete("/v1/categories/used").status == 204 and api.get("/v1/categories/used").status == 404
+
+
+def test_what_nobody_says_expires_as_the_operator_said(start, name):
+    daemon = start({"loopback": {}}, {"delivery.expires_after": "2h"})
+    api = daemon.api
+    api.category()
+    api.category("own", expires_in="3h")
+    api.recipient(name)
+    for more, hours in (({}, 2), ({"category": "own"}, 3), ({"category": "own", "expires_in": "4h"}, 4)):
+        whole = api.show(api.send(name, **more))
+        lives = [datetime.fromisoformat(whole[field].replace("Z", "+00:00")) for field in ("accepted_at", "expires_at")]
+        assert lives[1] - lives[0] == timedelta(hours=hours)

@@ -12,6 +12,7 @@
 #include "route/plan.h"
 
 #define NOW INT64_C(1764000000000)
+#define OPERATORS_MS INT64_C(5000)
 
 /* bot, two SMS channels of one kind, mail; the second SMS channel is the spare. */
 static struct roster_channel channels[] = {
@@ -97,6 +98,7 @@ static void route(struct scene *scene, const char *notification, const char *cat
 				    .roster = &roster,
 				    .people = &scene->person,
 				    .person_count = 1,
+				    .expires_in_ms = OPERATORS_MS,
 				    .wants_why = true};
 	scene->code = plan_make(&input, &scene->plan, &scene->faults);
 }
@@ -319,6 +321,69 @@ static void what_was_planned_is_held_against_what_changed(void **state)
 	end(&scene);
 }
 
+/* The same person again, planned as two of the list. */
+static void somebody_named_twice_is_planned_once(void **state)
+{
+	const struct roster roster = {.channels = channels, .channel_count = 4};
+	struct plan_person twice[2];
+	struct plan_input input;
+	struct scene scene;
+	size_t deliveries;
+
+	(void)state;
+	route(&scene, usual, "{}", "{}");
+	deliveries = scene.plan.delivery_count;
+	twice[0] = twice[1] = scene.person;
+	input = (struct plan_input){.now_ms = NOW,
+				    .notification = &scene.notification,
+				    .category = &scene.category,
+				    .roster = &roster,
+				    .people = twice,
+				    .person_count = 2};
+	assert_int_equal(plan_make(&input, &scene.plan, &scene.faults), HERALD_OK);
+	assert_int_equal(scene.plan.delivery_count, deliveries);
+	assert_ptr_equal(scene.plan.left_out[scene.plan.left_out_count - 1].person, &twice[1]);
+	assert_int_equal(scene.plan.left_out[scene.plan.left_out_count - 1].reason, REASON_duplicate);
+	end(&scene);
+}
+
+static void a_channel_that_never_said_what_it_carries_is_left_out_by_its_name(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	channels[3].kind = "";
+	channels[3].state = CHANNEL_MISCONFIGURED;
+	route(&scene, usual, "{}", "{}");
+	channels[3].kind = "email";
+	channels[3].state = CHANNEL_RUNNING;
+	assert_int_equal(scene.code, HERALD_OK);
+	assert_int_equal(scene.plan.delivery_count, 2);
+	assert_int_equal(scene.plan.left_out_count, 1);
+	assert_string_equal(scene.plan.left_out[0].channel, "mail");
+	assert_int_equal(scene.plan.left_out[0].reason, REASON_channel_disabled);
+	end(&scene);
+}
+
+static void the_caller_says_when_it_expires_then_the_category_then_the_operator(void **state)
+{
+	static const char *const said =
+		"{\"category\":\"news\",\"to\":[{\"recipient\":\"u\"}],\"expires_in\":\"1h\","
+		"\"content\":{\"default\":{\"text\":\"hi\"}}}";
+	struct scene scene;
+
+	(void)state;
+	route(&scene, said, "{\"expires_in\":\"2h\"}", "{}");
+	assert_int_equal(scene.plan.expires_at_ms, NOW + 3600000);
+	end(&scene);
+	route(&scene, usual, "{\"expires_in\":\"2h\"}", "{}");
+	assert_int_equal(scene.plan.expires_at_ms, NOW + 7200000);
+	end(&scene);
+	route(&scene, usual, "{}", "{}");
+	assert_int_equal(scene.plan.expires_at_ms, NOW + OPERATORS_MS);
+	end(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +395,9 @@ int main(void)
 		cmocka_unit_test(words_are_chosen_field_by_field_and_stored_once),
 		cmocka_unit_test(a_missing_value_is_refused_before_anything_is_promised),
 		cmocka_unit_test(what_was_planned_is_held_against_what_changed),
+		cmocka_unit_test(somebody_named_twice_is_planned_once),
+		cmocka_unit_test(a_channel_that_never_said_what_it_carries_is_left_out_by_its_name),
+		cmocka_unit_test(the_caller_says_when_it_expires_then_the_category_then_the_operator),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
