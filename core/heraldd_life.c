@@ -43,6 +43,9 @@ struct life {
 	struct http *http;
 	const char *board_dir, *facts_path;
 	bool is_looping, are_requests_done;
+	/* What a reload changes under those who run. */
+	struct clerk_patience patience;
+	_Atomic int64_t expires_in_ms;
 	/* What the secrets of the channels in force were, by channel number: a rotated one is a change, too.
 	 */
 	uint8_t digest_key[CONFIG_DIGEST_BYTES];
@@ -292,14 +295,22 @@ static enum herald_code start_dispatch(struct life *life, struct herald_error *e
 	return code;
 }
 
+static void figures_set(struct life *life, const struct config *config)
+{
+	atomic_store(&life->patience.ended_ms, config->store.retention.ms);
+	atomic_store(&life->patience.dead_ms, config->store.retention_dead.ms);
+	atomic_store(&life->patience.audit_ms, config->store.retention_audit.ms);
+	atomic_store(&life->expires_in_ms, config->delivery.expires_after.ms);
+}
+
 static enum herald_code start_faces(struct life *life, struct herald_error *err)
 {
 	const struct clerk_settings clerk = {
 		.store = life->store,
 		.rosters = life->rosters,
 		.permits = &life->permits,
-		.expires_in_ms = life->config->delivery.expires_after.ms,
-		.retention_ms = life->config->store.retention.ms,
+		.patience = &life->patience,
+		.expires_in_ms = &life->expires_in_ms,
 	};
 	const struct http_settings http = {
 		.config = life->config,
@@ -307,8 +318,12 @@ static enum herald_code start_faces(struct life *life, struct herald_error *err)
 		.talk = life->talk,
 		.rosters = life->rosters,
 		.permits = &life->permits,
+		.expires_in_ms = &life->expires_in_ms,
 	};
-	enum herald_code code = clerk_start(&clerk, &life->clerk, err);
+	enum herald_code code;
+
+	figures_set(life, life->config);
+	code = clerk_start(&clerk, &life->clerk, err);
 
 	if (code == HERALD_OK)
 		code = http_start(&http, &life->http, err);
@@ -356,6 +371,7 @@ enum herald_code life_reload(struct life *life, struct config *config, struct he
 	/* The http front holds a reference of its own to the one that it was started with. */
 	config_unref(life->config);
 	life->config = config;
+	figures_set(life, config);
 	return HERALD_OK;
 }
 

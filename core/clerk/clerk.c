@@ -22,6 +22,7 @@ struct clerk {
 	bool has_thread;
 	_Atomic bool is_stopping;
 	int64_t woke_ms, pruned_ms; /* UTC, of the last time; 0: never */
+	int64_t prune_after;        /* how far its walk has come */
 };
 
 static void answered(struct store_op *op)
@@ -152,17 +153,26 @@ static size_t bring_scheduled(struct clerk *clerk, int64_t now_ms)
 
 static size_t prune(struct clerk *clerk, int64_t now_ms)
 {
-	struct store_prune step = {.op = {.verb = STORE_PRUNE}, .limit = CLERK_STEP_ROWS};
+	const struct clerk_patience *patience = clerk->settings.patience;
+	int64_t ended_ms = atomic_load(&patience->ended_ms), dead_ms = atomic_load(&patience->dead_ms),
+		audit_ms = atomic_load(&patience->audit_ms);
+	struct store_prune step = {
+		.op = {.verb = STORE_PRUNE}, .limit = CLERK_STEP_ROWS, .after = clerk->prune_after};
 
-	if (clerk->settings.retention_ms == 0)
+	if (ended_ms == 0)
 		return 0;
-	step.before_ms = now_ms - clerk->settings.retention_ms;
+	step.before_ms = now_ms - ended_ms;
+	step.dead_before_ms = dead_ms == 0 ? 1 : now_ms - dead_ms;
+	step.audit_before_ms = audit_ms == 0 ? 0 : now_ms - audit_ms;
 	ask(clerk, &step.op, 0, now_ms);
 	wait_for(clerk, 1);
+	if (step.op.code != HERALD_OK)
+		return 0; /* in the next round, from the same place */
 	if (step.ret_count > 0)
 		event_emit(EVENT_store_pruned,
 			   (struct event_field[]){EVENT_INT("notifications", step.ret_count)}, 1);
 	/* When there is more, the next round goes on. */
+	clerk->prune_after = step.ret_after;
 	clerk->pruned_ms = step.ret_has_more ? 0 : now_ms;
 	return step.ret_count;
 }

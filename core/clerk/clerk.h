@@ -6,6 +6,8 @@
 #ifndef CLERK_CLERK_H
 #define CLERK_CLERK_H
 
+#include <stdatomic.h>
+
 #include "herald/error.h"
 #include "intake/intake.h"
 
@@ -13,12 +15,19 @@ struct clerk;
 
 enum { CLERK_STEP_ROWS = 500 };
 
+/* How long what is over is kept; 0: for ever. */
+struct clerk_patience {
+	_Atomic int64_t ended_ms; /* notifications */
+	_Atomic int64_t dead_ms;  /* those of which something is dead, and may be sent again */
+	_Atomic int64_t audit_ms; /* the words of the audit */
+};
+
 struct clerk_settings {
 	struct store *store;
 	struct roster_board *rosters;
 	struct permits *permits;
-	int64_t expires_in_ms; /* of a delivery, where neither its caller nor its category says */
-	int64_t retention_ms;  /* of notifications that ended; 0: for ever */
+	const struct clerk_patience *patience; /* lent; may change while the clerk runs */
+	const _Atomic int64_t *expires_in_ms;
 };
 
 /* Starts the thread. */

@@ -25,8 +25,7 @@ static const struct herald_option server_options[] = {
 		      .most = "1h"),
 	HERALD_OPTION(struct config_server, drain_timeout, HERALD_RELOADABLE, "30s",
 		      "How long a stopping daemon waits for what is in hand.", .least = "0s", .most = "1h"),
-	HERALD_OPTION(struct config_server, problem_base, HERALD_RELOADABLE,
-		      "https://herald.example/problems/",
+	HERALD_OPTION(struct config_server, problem_base, 0, "https://herald.example/problems/",
 		      "What the type of a problem (an error answer of the API) begins with."),
 	HERALD_OPTION(struct config_server, plugin_dir, 0, "",
 		      "Folder of the channel plugins; empty means the one that Herald was built with."),
@@ -48,7 +47,7 @@ static const struct herald_option store_options[] = {
 		      "still be "
 		      "settled.",
 		      .least = "0B", .most = "16GiB"),
-	HERALD_OPTION(struct config_store, free_space_floor, HERALD_RELOADABLE, "128MiB",
+	HERALD_OPTION(struct config_store, free_space_floor, 0, "128MiB",
 		      "Free space of the disk below which no new notification is accepted.", .least = "0B",
 		      .most = "1TiB"),
 	HERALD_OPTION(struct config_store, queue_max, 0, "8192",
@@ -60,7 +59,8 @@ static const struct herald_option store_options[] = {
 		      "How long dead deliveries, which can be sent again, are kept.", .least = "1h",
 		      .most = "3650d"),
 	HERALD_OPTION(struct config_store, retention_audit, HERALD_RELOADABLE, "730d",
-		      "How long the audit of changes is kept.", .least = "1d", .most = "3650d"),
+		      "How long the words of the audit are kept; who did what and when stays.", .least = "1d",
+		      .most = "3650d"),
 };
 
 static const struct herald_option delivery_options[] = {

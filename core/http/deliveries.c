@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "http/private.h"
 #include "http/resources.h"
 #include "http/view.h"
 #include "model/field.h"
@@ -149,7 +150,7 @@ static void submit_redrive(struct request *request, struct store_redrive *redriv
 {
 	redrive->op.verb = STORE_REDRIVE;
 	redrive->op.audit = (struct store_audit){.verb = "delivery.redrive", .payload = "{}"};
-	redrive->expires_in_ms = request->config->delivery.expires_after.ms;
+	redrive->expires_in_ms = atomic_load(request->thread->http->settings.expires_in_ms);
 	request->state = redrive;
 	request_submit(request, &redrive->op, redriven);
 }

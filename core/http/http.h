@@ -5,6 +5,8 @@
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 
+#include <stdatomic.h>
+
 #include "channel/talk.h"
 #include "config/config.h"
 #include "herald/error.h"
@@ -20,6 +22,7 @@ struct http_settings {
 	struct talk *talk;
 	struct roster_board *rosters;
 	struct permits *permits;
+	const _Atomic int64_t *expires_in_ms; /* as intake's */
 };
 
 /* Binds, listens, starts the threads.  INVALID or IO: err names the address. */

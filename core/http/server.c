@@ -186,8 +186,7 @@ static enum herald_code thread_start(struct http *http, unsigned number, struct 
 	const struct intake_settings intake = {.store = http->settings.store,
 					       .rosters = http->settings.rosters,
 					       .permits = http->settings.permits,
-					       .expires_in_ms =
-						       http->settings.config->delivery.expires_after.ms};
+					       .expires_in_ms = http->settings.expires_in_ms};
 	enum herald_code code;
 
 	*thread = (struct api_thread){.http = http, .number = number, .listeners = {-1, -1}};

@@ -102,7 +102,7 @@ enum herald_code intake_plan(struct intake *intake, struct intake_call *call, st
 	struct plan_input input = {
 		.now_ms = call->now_ms,
 		.notification = call->notification,
-		.expires_in_ms = intake->settings.expires_in_ms,
+		.expires_in_ms = atomic_load(intake->settings.expires_in_ms),
 		.wants_why = call->wants_why,
 	};
 	enum herald_code code;

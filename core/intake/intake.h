@@ -6,6 +6,8 @@
 #ifndef INTAKE_INTAKE_H
 #define INTAKE_INTAKE_H
 
+#include <stdatomic.h>
+
 #include "model/notification.h"
 #include "model/permit.h"
 #include "model/roster.h"
@@ -18,7 +20,7 @@ struct intake_settings {
 	struct store *store;
 	struct roster_board *rosters;
 	struct permits *permits;
-	int64_t expires_in_ms; /* of a delivery, where neither the caller nor its category says */
+	const _Atomic int64_t *expires_in_ms; /* where neither caller nor category says; lent, may change */
 };
 
 enum herald_code intake_new(const struct intake_settings *settings, struct intake **ret_intake,

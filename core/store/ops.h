@@ -172,11 +172,18 @@ struct store_resolve {
 	bool ret_is_unknown, ret_is_wrong_state;
 };
 
+/* A step of a walk over what is old: ended notifications, those of which something may be sent again, and the
+ * words of the audit (that something was done stays).  Records of requests and duplicates have ends of their
+ * own. */
 struct store_prune {
 	struct store_op op;
-	int64_t before_ms; /* of ended notifications; idempotency and dedup records have their own ends */
+	int64_t before_ms;       /* ended notifications */
+	int64_t dead_before_ms;  /* those with a dead or expired delivery; 0: as the others */
+	int64_t audit_before_ms; /* 0: none */
+	int64_t after;           /* notifications behind this one: where the last step ended */
 	uint32_t limit;
 	uint32_t ret_count;
+	int64_t ret_after; /* 0: the walk is over */
 	bool ret_has_more; /* ask again soon */
 };
 

@@ -60,24 +60,57 @@ static bool prune_dedup(struct writer *writer, int64_t now_ms)
 	return count < STATEMENT_ROWS_MAX;
 }
 
+/* Has it ended, and long enough ago?  What may be sent again is kept longer. */
+static bool is_over(struct writer *writer, const struct store_prune *prune, int64_t id, int64_t *looks)
+{
+	int64_t dead_before = prune->dead_before_ms != 0 ? id_since(prune->dead_before_ms) : INT64_MAX;
+	bool is_open = true, is_dead = false;
+	sqlite3_stmt *row = conn_one(&writer->conn, SQL_PRUNE_FACTS, SQL_ARGS(sql_int(id)));
+
+	if (row != NULL) {
+		is_open = col_int(row, 0) != 0;
+		is_dead = col_int(row, 1) != 0;
+		*looks -= col_int(row, 2);
+	}
+	conn_end(row);
+	return !is_open && !(is_dead && id >= dead_before);
+}
+
+static void prune_notifications(struct writer *writer, struct store_prune *prune, int64_t *budget)
+{
+	uint32_t limit = prune->limit < STATEMENT_ROWS_MAX ? prune->limit : STATEMENT_ROWS_MAX, found = 0;
+	int64_t *ids = arena_array_of(writer->arena, limit, int64_t), after = prune->after;
+	int64_t looks = ROWS_PER_CALL;
+	uint32_t seen = 0;
+
+	sqlite3_stmt *row = conn_query(
+		&writer->conn, SQL_PRUNE_WALK,
+		SQL_ARGS(sql_int(prune->after), sql_int(id_since(prune->before_ms)), sql_int(limit)));
+	while (conn_next(&writer->conn, row))
+		ids[found++] = col_int(row, 0);
+	while (looks > 0 && *budget > 0 && seen < found) {
+		if (is_over(writer, prune, ids[seen], &looks)) {
+			if (!prune_notification(writer, ids[seen], budget))
+				break;
+			prune->ret_count++;
+		}
+		after = ids[seen++];
+	}
+	/* A piece of one that is large, or what comes behind. */
+	prune->ret_has_more = seen < found || found == limit;
+	prune->ret_after = prune->ret_has_more ? after : 0;
+}
+
 void prune_execute(struct writer *writer, struct store_op *op)
 {
 	struct store_prune *prune = (struct store_prune *)op;
-	uint32_t limit = prune->limit < STATEMENT_ROWS_MAX ? prune->limit : STATEMENT_ROWS_MAX, found = 0;
-	int64_t *ids = arena_array_of(writer->arena, limit, int64_t);
 	int64_t budget = ROWS_PER_CALL;
 
 	prune->ret_count = 0;
-	sqlite3_stmt *row = conn_query(&writer->conn, SQL_PRUNE_ENDED,
-				       SQL_ARGS(sql_int(id_since(prune->before_ms)), sql_int(limit)));
-	while (conn_next(&writer->conn, row))
-		ids[found++] = col_int(row, 0);
-	while (prune->ret_count < found && budget > 0 &&
-	       prune_notification(writer, ids[prune->ret_count], &budget))
-		prune->ret_count++;
-	prune->ret_has_more = prune->ret_count < found || found == limit;
-
+	prune_notifications(writer, prune, &budget);
 	bool is_clean = prune_rows(writer, SQL_PRUNE_HISTORY, prune->before_ms / HOUR_MS, &budget);
+	if (prune->audit_before_ms != 0)
+		is_clean &= prune_rows(writer, SQL_PRUNE_AUDIT, prune->audit_before_ms, &budget);
 	is_clean &= prune_dedup(writer, op->now_ms);
 	is_clean &= idempotency_prune(writer, op->now_ms, STATEMENT_ROWS_MAX) < STATEMENT_ROWS_MAX;
 	prune->ret_has_more |= !is_clean;

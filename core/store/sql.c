@@ -201,8 +201,14 @@ const char *const sql_text[SQL_STATEMENTS] = {
 		" FROM history h JOIN delivery d ON d.notification = h.notification"
 		" WHERE h.hour = ?1 AND h.recipient = ?2 AND d.recipient = ?2 AND d.state IN (1, 2) LIMIT ?3",
 
-	[SQL_PRUNE_ENDED] = "SELECT n.id FROM notification n WHERE n.id < ?1 AND n.is_scheduled = 0"
-			    " AND NOT " NOTIFICATION_OPEN " ORDER BY n.id LIMIT ?2",
+	[SQL_PRUNE_WALK] = "SELECT id FROM notification WHERE id > ?1 AND id < ?2 AND is_scheduled = 0"
+			   " ORDER BY id LIMIT ?3",
+	[SQL_PRUNE_FACTS] =
+		"SELECT coalesce(max(state IN (1, 2, 3, 10)), 0), coalesce(max(state IN (6, 7)), 0),"
+		" count(*) FROM delivery WHERE notification = ?1",
+	[SQL_PRUNE_AUDIT] = "DELETE FROM audit_payload WHERE seq IN (SELECT p.seq FROM (SELECT seq FROM"
+			    " audit_payload ORDER BY seq LIMIT 1000) p JOIN audit a ON a.seq = p.seq"
+			    " WHERE a.at_ms < ?1)",
 	[SQL_PRUNE_BODY] = "DELETE FROM body WHERE row IN (SELECT body FROM delivery"
 			   " WHERE notification = ?1 ORDER BY n LIMIT 1000)",
 	[SQL_PRUNE_DELIVERIES] = "DELETE FROM delivery WHERE notification = ?1 AND n IN"

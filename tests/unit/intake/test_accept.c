@@ -151,7 +151,8 @@ static int set_up(void **state)
 	struct scene *scene = calloc(1, sizeof(*scene));
 	struct store_settings settings = {
 		.node = 1, .run = 7, .queue_limit = 100, .hooks = {scene, leased, queued, taken_back}};
-	struct intake_settings intake = {.expires_in_ms = 3600000};
+	static const _Atomic int64_t expires_in_ms = 3600000;
+	struct intake_settings intake = {.expires_in_ms = &expires_in_ms};
 	struct herald_error err;
 
 	snprintf(scene->folder, sizeof(scene->folder), "/tmp/herald-intake-XXXXXX");

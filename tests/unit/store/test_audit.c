@@ -135,6 +135,26 @@ static void erased_words_leave_the_proof_that_they_were_there(void **state)
 	assert_string_equal(rows[1].payload, "");
 }
 
+static void words_that_are_old_go_and_the_chain_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct herald_error err;
+	int64_t verified;
+	deed(f, "u-1", "{\"a\":1}");
+	deed(f, "u-2", "{\"a\":2}");
+	struct store_prune prune = {.op = {.verb = STORE_PRUNE, .now_ms = NOW_MS},
+				    .before_ms = 1,
+				    .audit_before_ms = NOW_MS,
+				    .limit = 1};
+	assert_int_equal(run_op(f, &prune.op), HERALD_OK);
+	assert_int_equal(sql_value(f, "SELECT count(*) FROM audit_payload"), 2);
+	prune.audit_before_ms = NOW_MS * 2;
+	assert_int_equal(run_op(f, &prune.op), HERALD_OK);
+	assert_int_equal(sql_value(f, "SELECT count(*) FROM audit_payload"), 0);
+	assert_int_equal(verify(f, &verified, &err), HERALD_OK);
+	assert_int_equal(verified, 2);
+}
+
 #define PROMISE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -145,6 +165,7 @@ int main(void)
 		PROMISE(the_chain_goes_on_after_a_restart),
 		PROMISE(every_kind_of_tampering_names_the_first_bad_row),
 		PROMISE(erased_words_leave_the_proof_that_they_were_there),
+		PROMISE(words_that_are_old_go_and_the_chain_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -293,6 +293,43 @@ static void only_what_ended_and_is_old_is_pruned_and_with_everything_it_had(void
 	}
 }
 
+static void what_may_be_sent_again_is_kept_longer_and_the_walk_goes_past_it(void **state)
+{
+	struct fixture *f = *state;
+	struct store_prune op = {.limit = 1};
+	int64_t future_ms = NOW_MS * 2;
+	struct one one;
+	int calls = 0;
+
+	for (int i = 0; i < 4; i++) {
+		one_init(f, &one, "ada@example.org");
+		one.deliveries[0].has_permit = true;
+		assert_int_equal(one_accept(f, &one), HERALD_OK);
+	}
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(settle_job(f, f->jobs[i], i < 2 ? DELIVERY_DEAD : DELIVERY_DELIVERED,
+					    i < 2 ? REASON_rejected : REASON_none),
+				 HERALD_OK);
+	do {
+		op.op = (struct store_op){.verb = STORE_PRUNE, .now_ms = future_ms};
+		op.before_ms = future_ms;
+		op.dead_before_ms = 1;
+		op.after = op.ret_after;
+		assert_int_equal(run_op(f, &op.op), HERALD_OK);
+		calls++;
+	} while (op.ret_has_more && calls < 20);
+	assert_in_range(calls, 4, 6);
+	assert_int_equal(op.ret_after, 0);
+	assert_int_equal(sql_value(f, "SELECT count(*) FROM notification"), 2);
+	assert_int_equal(sql_value(f, "SELECT count(*) FROM delivery WHERE state = 6"), 2);
+	op = (struct store_prune){.op = {.verb = STORE_PRUNE, .now_ms = future_ms},
+				  .before_ms = future_ms,
+				  .dead_before_ms = future_ms,
+				  .limit = 100};
+	assert_int_equal(run_op(f, &op.op), HERALD_OK);
+	assert_int_equal(op.ret_count, 2);
+}
+
 static void records_of_duplicates_go_when_their_time_is_over(void **state)
 {
 	struct fixture *f = *state;
@@ -355,6 +392,7 @@ int main(void)
 		PROMISE(everything_that_waits_ends_at_its_expiry),
 		PROMISE(the_walk_over_queued_rows_meets_all_of_them),
 		PROMISE(only_what_ended_and_is_old_is_pruned_and_with_everything_it_had),
+		PROMISE(what_may_be_sent_again_is_kept_longer_and_the_walk_goes_past_it),
 		PROMISE(records_of_duplicates_go_when_their_time_is_over),
 		PROMISE(a_large_notification_is_pruned_in_several_calls),
 	};
