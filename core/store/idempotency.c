@@ -32,6 +32,7 @@ struct idempotency {
 	int64_t hours[HOURS_MAX]; /* the buckets that exist, in no order */
 	size_t hour_count;
 	struct filter written[FILTERS_MAX]; /* by this process */
+	uint8_t hash[KEY_HASH_BYTES];       /* of the operation in hand, since its idempotency_replay */
 
 	const char *path;
 	pthread_t reader;
@@ -172,7 +173,7 @@ static bool record_answer(struct writer *writer, struct store_op *op, int64_t ho
 bool idempotency_replay(struct writer *writer, struct store_op *op)
 {
 	struct idempotency *idempotency = writer->idempotency;
-	uint8_t hash[KEY_HASH_BYTES];
+	uint8_t *hash = idempotency->hash;
 	int64_t now_hour = op->now_ms / HOUR_MS;
 
 	key_hash(op, writer->arena, hash);
@@ -191,11 +192,10 @@ bool idempotency_replay(struct writer *writer, struct store_op *op)
 void idempotency_remember(struct writer *writer, const struct store_op *op)
 {
 	struct idempotency *idempotency = writer->idempotency;
-	uint8_t hash[KEY_HASH_BYTES];
+	const uint8_t *hash = idempotency->hash;
 	int64_t hour = op->now_ms / HOUR_MS;
 	size_t i = 0;
 
-	key_hash(op, writer->arena, hash);
 	while (i < idempotency->hour_count && idempotency->hours[i] != hour)
 		i++;
 	if (i == HOURS_MAX) {

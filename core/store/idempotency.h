@@ -12,6 +12,7 @@ struct idempotency *idempotency_new(struct conn *conn, const char *path);
 void idempotency_free(struct idempotency *idempotency);
 /* True: the key was there; op is answered (the first answer again, or INVALID for another body). */
 bool idempotency_replay(struct writer *writer, struct store_op *op);
+/* After idempotency_replay of the same operation answered false. */
 void idempotency_remember(struct writer *writer, const struct store_op *op);
 uint32_t idempotency_prune(struct writer *writer, int64_t now_ms, uint32_t limit);
 

@@ -66,6 +66,8 @@ static inline struct sql_arg sql_blob(struct herald_text blob)
 		sizeof((const struct sql_arg[]){__VA_ARGS__}) / sizeof(struct sql_arg)
 #define SQL_NO_ARGS NULL, 0
 
+/* Before the first connection of the process, while it has one thread. */
+void conn_prepare_process(void);
 /* The writer's: makes the file, insists on WAL and synchronous=FULL (read back; UNSUPPORTED otherwise). */
 enum herald_code conn_open_writer(const char *path, struct conn *ret_conn, struct herald_error *err);
 /* A reader's: query_only, never checkpoints. */

@@ -83,6 +83,7 @@ enum herald_code store_open(const struct store_settings *settings, struct store 
 			    struct herald_error *err)
 {
 	CHECK(settings->run != 0);
+	conn_prepare_process();
 	struct arena *arena = arena_new();
 	struct store *store = arena_new_of(arena, struct store);
 	store->arena = arena;
