@@ -71,7 +71,7 @@ static const char *file_fault(int fd, struct stat *ret_facts)
 /* The whole file, or "" and a complaint. */
 static struct herald_text file_read(struct config_loader *loader, const char *path)
 {
-	struct stat facts;
+	struct stat facts = {0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	const char *fault = file_fault(fd, &facts);
 	size_t size = fault == NULL ? (size_t)facts.st_size : 0, used = 0;

@@ -168,7 +168,7 @@ enum herald_code secret_resolve(const char *reference, struct arena *secrets, he
 	enum herald_code code = secret_check(reference, err);
 	if (code != HERALD_OK)
 		return code;
-	const char *name;
+	const char *name = "";
 	if (source_of(reference, &name) == SECRET_ENV)
 		return env_resolve(name, secrets, ret_secret, err);
 	return file_resolve(name, secrets, ret_secret, err);

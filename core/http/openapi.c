@@ -85,7 +85,7 @@ static json_t *paths(void)
 			path = json_object();
 			json_object_set_new(all, routes[i].path, path);
 		}
-		for (size_t j = 0; routes[i].method[j] != 0 && j < sizeof(method) - 1; j++)
+		for (size_t j = 0; j < sizeof(method) - 1 && routes[i].method[j] != 0; j++)
 			method[j] = (char)(routes[i].method[j] + 32);
 		json_object_set_new(path, method, operation_of(&routes[i]));
 	}

@@ -138,7 +138,7 @@ void answer_stream(struct request *request, const char *content_type,
 		   ssize_t (*stream)(struct request *request, char *buffer, size_t size));
 void answer_header(struct request *request, const char *name, const char *value); /* before the answer */
 void answer_etag(struct request *request, int64_t version);
-void answer_problem(struct request *request, enum problem problem, const char *format, ...)
+void answer_problem(struct request *request, enum problem kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* 422 (or what the faults are named after) with all of request->faults. */
 void answer_faults(struct request *request);

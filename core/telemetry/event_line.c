@@ -115,7 +115,7 @@ static bool is_reserved(const char *name)
 static void field_name(const char *name, char ret_name[FIELD_NAME_BYTES_MAX + 2])
 {
 	size_t i = 0;
-	for (; name[i] != 0 && i < FIELD_NAME_BYTES_MAX; i++)
+	for (; i < FIELD_NAME_BYTES_MAX && name[i] != 0; i++)
 		ret_name[i] = is_name_character(name[i]) ? name[i] : '_';
 	ret_name[i] = 0;
 	if (i == 0 || is_reserved(ret_name)) {

@@ -1,5 +1,5 @@
-/* The loopback plugin under another name and kind, so that the flow tests have people with e-mail, SMS and bot
- * addresses, and what the address says still happens. */
+/* The loopback plugin under another name and kind, so that the flow tests have people with e-mail, SMS and
+ * bot addresses, and what the address says still happens. */
 #define herald_channel_v1 loopback_channel_v1
 #include "loopback.c"
 #undef herald_channel_v1
