@@ -143,7 +143,8 @@ static void bulk_end(struct request *request)
 
 static void lines_answered(struct request *request);
 
-/* Plan and promise every line that has no answer yet. */
+/* Plan and promise every line that has no answer yet.  All are prepared before the first is handed over: they
+ * share the turn's arena, which is the writer's from then on. */
 static void promise_lines(struct request *request)
 {
 	struct bulk *bulk = request->state;
@@ -162,8 +163,12 @@ static void promise_lines(struct request *request)
 		else if (code != HERALD_OK)
 			fail_line(request, line, problem_of_code(code), code_detail(code, &err), NULL);
 		else
-			sending_promise(request, &line->sending, line->sending.notification.idempotency_key,
-					line->fingerprint, lines_answered);
+			sending_prepare(request, &line->sending, line->sending.notification.idempotency_key,
+					line->fingerprint);
+	}
+	for (size_t i = 0; i < bulk->line_count; i++) {
+		if (!bulk->lines[i].is_ended)
+			sending_submit(request, &bulk->lines[i].sending, lines_answered);
 	}
 }
 

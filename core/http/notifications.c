@@ -47,9 +47,10 @@ static void accepted(struct request *request);
 
 static void send_planned(struct request *request)
 {
-	if (plan(request, false))
-		sending_promise(request, request->state, request->idempotency_key, request->fingerprint,
-				accepted);
+	if (!plan(request, false))
+		return;
+	sending_prepare(request, request->state, request->idempotency_key, request->fingerprint);
+	sending_submit(request, request->state, accepted);
 }
 
 static void accepted(struct request *request)

@@ -107,8 +107,8 @@ static struct herald_text receipt(struct arena *arena, int64_t id, int64_t at_ms
 	return text_of(answer, strlen(answer));
 }
 
-void sending_promise(struct request *request, struct sending *sending, const char *key,
-		     const uint8_t fingerprint[32], request_step next)
+void sending_prepare(struct request *request, struct sending *sending, const char *key,
+		     const uint8_t fingerprint[32])
 {
 	struct store_op *op = &sending->call.accept.op;
 
@@ -121,7 +121,11 @@ void sending_promise(struct request *request, struct sending *sending, const cha
 								       sending->call.now_ms,
 								       sending->call.person_count, false)};
 	memcpy(op->idempotency.fingerprint, fingerprint, 32);
-	request_submit(request, op, next);
+}
+
+void sending_submit(struct request *request, struct sending *sending, request_step next)
+{
+	request_submit(request, &sending->call.accept.op, next);
 }
 
 bool sending_answered(struct request *request, struct sending *sending)

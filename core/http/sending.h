@@ -23,9 +23,11 @@ void sending_ask(struct request *request, struct sending *sending, request_step 
 /* Plan it.  INVALID: see the faults. */
 enum herald_code sending_plan(struct request *request, struct sending *sending, bool wants_why,
 			      struct herald_error *err);
-/* Take an id and permits and hand it to the store, under this Idempotency-Key ("" none). */
-void sending_promise(struct request *request, struct sending *sending, const char *key,
-		     const uint8_t fingerprint[32], request_step next);
+/* Take an id and permits and fill the operation, under this Idempotency-Key ("" none). */
+void sending_prepare(struct request *request, struct sending *sending, const char *key,
+		     const uint8_t fingerprint[32]);
+/* Hand it to the store.  Its arena is the writer's until next runs: nobody else may use it before. */
+void sending_submit(struct request *request, struct sending *sending, request_step next);
 /* After the store's answer.  True: it conflicted; plan and promise it again. */
 bool sending_answered(struct request *request, struct sending *sending);
 /* The 202's body. */
