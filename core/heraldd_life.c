@@ -42,7 +42,7 @@ struct life {
 	struct clerk *clerk;
 	struct http *http;
 	const char *board_dir, *facts_path;
-	bool is_looping, are_requests_done;
+	bool is_looping, are_requests_done, are_boards_gone;
 	/* What a reload changes under those who run. */
 	struct clerk_patience patience;
 	_Atomic int64_t expires_in_ms;
@@ -191,6 +191,7 @@ static enum herald_code start_store(struct life *life, struct herald_error *err)
 	if (code != HERALD_OK)
 		return code;
 	life->board_dir = arena_printf(life->arena, "%s/boards", config->store.path);
+	life->are_boards_gone = access(life->board_dir, F_OK) != 0;
 	life->facts_path = arena_printf(life->arena, "%s/channels", config->store.path);
 	event(EVENT_store_opened, EVENT_TEXT("path", config->store.path));
 	return places_make_dir(life->board_dir, err);
@@ -210,6 +211,7 @@ static enum herald_code resolve(struct life *life, const struct loop_channel *ch
 		.plain = &plain,
 		.idempotent_ms = idempotent_ms,
 		.seed = (uint64_t)store_run(life->store),
+		.are_boards_gone = life->are_boards_gone,
 	};
 	struct start_report report = {0};
 	struct facts *facts;
@@ -404,12 +406,16 @@ int64_t life_drain_ms(const struct life *life)
 
 void life_stop(struct life *life)
 {
+	bool is_over = life->is_looping && life->are_requests_done && loop_is_drained(life->loop);
+
 	http_stop(life->http);
 	clerk_stop(life->clerk);
 	if (life->is_looping)
 		loop_stop(life->loop);
 	if (life->talk != NULL)
 		talk_free(life->talk);
+	if (is_over)
+		start_over(life->config->store.path);
 	if (life->store != NULL)
 		store_close(life->store);
 	loop_free(life->loop);

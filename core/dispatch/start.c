@@ -145,7 +145,12 @@ static enum herald_code boot_now(char ret_boot[BOOT_BYTES + 1], struct herald_er
 	return HERALD_OK;
 }
 
-/* Nothing remembered is another boot: the file is there from the first start on. */
+static const char *boot_path(const char *data_dir, struct arena *arena)
+{
+	return arena_printf(arena, "%s/boot", data_dir);
+}
+
+/* Nothing remembered is another boot: the file is there as long as a run could leave something open. */
 static bool boot_is_other(const char *path, const char *boot)
 {
 	char known[BOOT_BYTES + 1] = "";
@@ -330,7 +335,7 @@ enum herald_code start_resolve(const struct start_settings *settings, struct sta
 {
 	struct arena *arena = arena_new();
 	struct resolution resolution = {.settings = settings, .dice = settings->seed};
-	const char *path = arena_printf(arena, "%s/boot", settings->data_dir);
+	const char *path = boot_path(settings->data_dir, arena);
 	char boot[BOOT_BYTES + 1];
 	enum herald_code code = boot_now(boot, err);
 
@@ -338,7 +343,7 @@ enum herald_code start_resolve(const struct start_settings *settings, struct sta
 		code = boards_resolve(settings->board_dir, arena, &resolution.slots, &resolution.slot_count,
 				      err);
 	if (code == HERALD_OK) {
-		resolution.report.is_other_boot = boot_is_other(path, boot);
+		resolution.report.is_other_boot = settings->are_boards_gone || boot_is_other(path, boot);
 		if (resolution.slot_count > 0)
 			qsort(resolution.slots, resolution.slot_count, sizeof(*resolution.slots),
 			      compare_slots);
@@ -356,4 +361,12 @@ enum herald_code start_resolve(const struct start_settings *settings, struct sta
 		herald_within(err, "resolving what an earlier run left open");
 	arena_free(arena);
 	return code;
+}
+
+void start_over(const char *data_dir)
+{
+	struct arena *arena = arena_new();
+
+	unlink(boot_path(data_dir, arena));
+	arena_free(arena);
 }

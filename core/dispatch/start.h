@@ -30,6 +30,7 @@ struct start_settings {
 	const struct outlet_policy *plain;
 	const int64_t *idempotent_ms; /* CHANNELS_MAX, as the plugins once said */
 	uint64_t seed;
+	bool are_boards_gone; /* somebody removed their folder: as after another boot, nobody knows */
 };
 
 struct start_report {
@@ -41,5 +42,8 @@ struct start_report {
  * and remembers this boot.  Blocks; called once, before the dispatcher's thread exists. */
 enum herald_code start_resolve(const struct start_settings *settings, struct start_report *ret_report,
 			       struct herald_error *err);
+/* The run ended in order and nothing is open.  What the next start finds open all the same came with a store
+ * that somebody put in place, a backup, and of that nobody knows how far it came. */
+void start_over(const char *data_dir);
 
 #endif
