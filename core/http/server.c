@@ -225,7 +225,11 @@ static enum herald_code listen_tcp(const char *where, int *ret_listener, int *re
 	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
 	struct sockaddr_in four = {.sin_family = AF_INET};
 	const char *colon = strrchr(where, ':');
-	struct sockaddr_storage bound = {.ss_family = AF_UNSPEC};
+	union {
+		struct sockaddr any;
+		struct sockaddr_in four;
+		struct sockaddr_in6 six;
+	} bound = {.six = {.sin6_port = 0}};
 	socklen_t size = sizeof(bound);
 	char host[64] = "";
 	long port = colon ? strtol(colon + 1, NULL, 10) : -1;
@@ -254,12 +258,11 @@ static enum herald_code listen_tcp(const char *where, int *ret_listener, int *re
 		close(listener);
 		return herald_fail(err, HERALD_IO, "cannot listen on %s: %s", where, strerror(errno));
 	}
-	if (getsockname(listener, (struct sockaddr *)&bound, &size) != 0) {
+	if (getsockname(listener, &bound.any, &size) != 0) {
 		close(listener);
 		return herald_fail(err, HERALD_IO, "getsockname: %s", strerror(errno));
 	}
-	*ret_port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-						      : ((struct sockaddr_in *)&bound)->sin_port);
+	*ret_port = ntohs(bound.any.sa_family == AF_INET6 ? bound.six.sin6_port : bound.four.sin_port);
 	*ret_listener = listener;
 	return HERALD_OK;
 }

@@ -12,7 +12,7 @@ import pytest
 from conftest import KINDS
 from daemon import Daemon
 from load import send, to
-from programs import program, wait_until
+from programs import BUILD, program, wait_until
 
 CANARIES = {"file": "canary-of-a-file-7f3a", "env": "canary-of-the-environment-91c2", "literal": "canary-written-by-mistake-55d0"}
 HOSTILE = {"plugin": "hostile", "plugin_dir": KINDS}
@@ -69,7 +69,8 @@ def test_a_channel_process_has_a_cleaned_environment_and_its_own_descriptors_onl
     assert {kind for number, kind in kinds.items() if number > 5} <= {"anon_inode", "socket", "pipe", "spy.so"}, kinds
     assert seen["limit"][0] == "core 0 0" and seen["dumpable"] == ["0"] and seen["no_new_privs"] == ["1"] and seen["umask"] == ["077"]
     data = next(line.split(" ")[2] for line in seen["limit"] if line.startswith("data"))
-    assert int(data) == 128 * 1024 * 1024
+    # A sanitizer's shadow memory needs more than any limit: its builds run without one.
+    assert int(data) == 128 * 1024 * 1024 or BUILD.name in ("asan", "tsan")
     assert seen["key"] == ["0"]
 
 
