@@ -40,6 +40,32 @@ int64_t clock_mono_us(void)
 	return clock_read_us(CLOCK_MONOTONIC);
 }
 
+static bool is_jump(int64_t by_ms)
+{
+	return by_ms > CLOCK_JUMP_MS || by_ms < -CLOCK_JUMP_MS;
+}
+
+int64_t clock_watch_look(struct clock_watch *watch, int64_t wall_ms, int64_t mono_ms, int64_t *ret_jump_ms)
+{
+	int64_t by_ms = wall_ms - mono_ms - watch->offset_ms;
+
+	*ret_jump_ms = 0;
+	if (!watch->has_looked || !is_jump(by_ms) ||
+	    (watch->jumped_by_ms != 0 && mono_ms >= watch->believe_at_ms)) {
+		/* Small steps are followed: a clock that is slewed for days never jumped. */
+		watch->has_looked = true;
+		watch->offset_ms = wall_ms - mono_ms;
+		watch->jumped_by_ms = 0;
+		return wall_ms;
+	}
+	if (is_jump(by_ms - watch->jumped_by_ms)) {
+		*ret_jump_ms = by_ms - watch->jumped_by_ms;
+		watch->jumped_by_ms = by_ms;
+		watch->believe_at_ms = mono_ms + CLOCK_JUMP_MS;
+	}
+	return by_ms > 0 ? mono_ms + watch->offset_ms : wall_ms;
+}
+
 static bool year_is_leap(int year)
 {
 	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;

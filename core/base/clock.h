@@ -5,6 +5,7 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,19 @@ int64_t clock_wall_ms(void);
 int64_t clock_wall_us(void);
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
+
+/* The wall clock, looked at with distrust: for a minute after a jump against the monotonic one, its wearer is
+ * told the earlier of the old time and the new, so that a clock that was set wrong for a moment ends nothing
+ * and sends nothing early.  Zeroed at first. */
+enum { CLOCK_JUMP_MS = 60 * 1000 };
+struct clock_watch {
+	int64_t offset_ms;    /* wall - monotonic, as it is believed */
+	int64_t jumped_by_ms; /* what is not believed yet */
+	int64_t believe_at_ms;
+	bool has_looked;
+};
+/* The time to go by.  *ret_jump_ms: a jump that was seen in this very look, 0: none. */
+int64_t clock_watch_look(struct clock_watch *watch, int64_t wall_ms, int64_t mono_ms, int64_t *ret_jump_ms);
 
 enum { CLOCK_TEXT_SIZE = 32 };
 

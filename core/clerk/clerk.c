@@ -197,14 +197,18 @@ size_t clerk_round(struct clerk *clerk, int64_t now_ms)
 static void *clerk_run(void *context)
 {
 	struct clerk *clerk = context;
+	struct clock_watch clock = {0};
 	size_t moved = 0;
 
 	for (;;) {
+		int64_t jump_ms; /* the dispatcher tells people */
+
 		/* Only a step that was full may have left something: then go on at once. */
 		(void)queue_wait_all(clerk->bell, moved >= CLERK_STEP_ROWS ? 0 : ROUND_MS);
 		if (atomic_load(&clerk->is_stopping))
 			return NULL;
-		moved = clerk_round(clerk, clock_wall_ms());
+		moved = clerk_round(clerk,
+				    clock_watch_look(&clock, clock_wall_ms(), clock_mono_ms(), &jump_ms));
 	}
 }
 

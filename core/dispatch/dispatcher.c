@@ -78,26 +78,18 @@ struct outlet *dispatcher_outlet(const struct dispatcher *dispatcher, int32_t ch
 
 void dispatcher_clock(struct dispatcher *dispatcher, int64_t now_mono_ms, int64_t now_wall_ms)
 {
-	int64_t offset_ms = now_wall_ms - now_mono_ms;
-	int64_t step_ms = offset_ms - dispatcher->wall_offset_ms;
+	int64_t jump_ms;
 
-	CHECK(!dispatcher->has_clock || now_mono_ms >= dispatcher->now.mono);
-	dispatcher->now = (struct outlet_now){.mono = now_mono_ms, .wall = now_wall_ms};
-	if (dispatcher->has_clock && (step_ms > STEP_MS || step_ms < -STEP_MS)) {
-		/* A clock that was set wrong for a moment must not end what people wait for. */
-		dispatcher->expire_after_ms = now_mono_ms + STEP_MS;
-		event(EVENT_clock_stepped, EVENT_INT("by_ms", step_ms));
-		dispatcher->wall_offset_ms = offset_ms;
-	} else if (!dispatcher->has_clock) {
-		dispatcher->wall_offset_ms = offset_ms;
-	}
-	dispatcher->has_clock = true;
+	CHECK(!dispatcher->clock.has_looked || now_mono_ms >= dispatcher->now.mono);
+	dispatcher->now.mono = now_mono_ms;
+	dispatcher->now.wall = clock_watch_look(&dispatcher->clock, now_wall_ms, now_mono_ms, &jump_ms);
+	if (jump_ms != 0)
+		event(EVENT_clock_stepped, EVENT_INT("by_ms", jump_ms));
 }
 
 bool dispatcher_is_late(const struct dispatcher *dispatcher, const struct job *job)
 {
-	return job->expires_at_ms != 0 && dispatcher->now.wall >= job->expires_at_ms &&
-	       dispatcher->now.mono >= dispatcher->expire_after_ms;
+	return job->expires_at_ms != 0 && dispatcher->now.wall >= job->expires_at_ms;
 }
 
 /* What was wrong may have been put right. */
@@ -330,7 +322,7 @@ static void submit_retries(struct dispatcher *dispatcher)
 
 void dispatcher_turn(struct dispatcher *dispatcher)
 {
-	CHECK(dispatcher->has_clock);
+	CHECK(dispatcher->clock.has_looked);
 	submit_retries(dispatcher);
 	for (int32_t channel = 0; channel < CHANNELS_MAX; channel++) {
 		struct outlet *outlet = dispatcher->outlets[channel];

@@ -2,11 +2,11 @@
 #ifndef DISPATCH_PRIVATE_H
 #define DISPATCH_PRIVATE_H
 
+#include "base/clock.h"
 #include "dispatch/dispatcher.h"
 
 enum {
 	STORE_AGAIN_MS = 100,      /* after the store said "not now" */
-	STEP_MS = 60 * 1000,       /* a jump of the wall clock that is noticed */
 	WAITING_MS_MAX = 2 * 1000, /* how long a job waits for a free slot */
 	TURN_MS_MAX = 1000,
 	TURN_MS_BUSY = 250,
@@ -39,9 +39,8 @@ struct dispatcher {
 	size_t claims;              /* under way */
 	struct queue_item *retries; /* operations that the store did not take; again at retry_at_ms */
 	int64_t retry_at_ms;
-	int64_t wall_offset_ms;  /* wall - monotonic, as last seen */
-	int64_t expire_after_ms; /* monotonic: after a jump nothing expires for a while */
-	bool has_clock, is_draining, has_changed;
+	struct clock_watch clock;
+	bool is_draining, has_changed;
 };
 
 uint64_t dispatcher_dice(struct dispatcher *dispatcher);

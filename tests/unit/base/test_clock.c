@@ -153,6 +153,57 @@ static void more_than_ten_years_is_past_the_limit(void **state)
 	}
 }
 
+static void a_wall_clock_that_jumps_is_believed_after_a_minute(void **state)
+{
+	(void)state;
+	struct clock_watch watch = {0};
+	int64_t day_ms = INT64_C(86400) * 1000, jump;
+
+	assert_int_equal(clock_watch_look(&watch, 1000000, 50, &jump), 1000000);
+	assert_int_equal(jump, 0);
+	/* Ahead: the old time goes on until it is believed. */
+	assert_int_equal(clock_watch_look(&watch, 1000100 + day_ms, 150, &jump), 1000100);
+	assert_int_equal(jump, day_ms);
+	assert_int_equal(clock_watch_look(&watch, 1059100 + day_ms, 59150, &jump), 1059100);
+	assert_int_equal(jump, 0);
+	assert_int_equal(clock_watch_look(&watch, 1060100 + day_ms, 60150, &jump), 1060100 + day_ms);
+	assert_int_equal(jump, 0);
+	/* Back: nothing that was accepted with the new time may seem to be over. */
+	assert_int_equal(clock_watch_look(&watch, 1060200, 60250, &jump), 1060200);
+	assert_int_equal(jump, -day_ms);
+	assert_int_equal(clock_watch_look(&watch, 1120300, 120350, &jump), 1120300);
+	assert_int_equal(jump, 0);
+}
+
+static void a_wall_clock_that_was_wrong_for_a_moment_was_never_followed(void **state)
+{
+	(void)state;
+	struct clock_watch watch = {0};
+	int64_t day_ms = INT64_C(86400) * 1000, jump;
+
+	clock_watch_look(&watch, 1000000, 0, &jump);
+	assert_int_equal(clock_watch_look(&watch, 1001000 + day_ms, 1000, &jump), 1001000);
+	assert_int_equal(clock_watch_look(&watch, 1002000, 2000, &jump), 1002000);
+	/* And the next jump begins a minute of its own. */
+	assert_int_equal(clock_watch_look(&watch, 1061000 + day_ms, 61000, &jump), 1061000);
+	assert_int_equal(jump, day_ms);
+	assert_int_equal(clock_watch_look(&watch, 1062000 + day_ms, 62000, &jump), 1062000);
+}
+
+static void a_wall_clock_that_is_slewed_never_jumped(void **state)
+{
+	(void)state;
+	struct clock_watch watch = {0};
+	int64_t jump;
+
+	for (int64_t mono = 0; mono < 100000000; mono += 1000) {
+		int64_t wall = 1000000 + mono + mono / 500;
+
+		assert_int_equal(clock_watch_look(&watch, wall, mono, &jump), wall);
+		assert_int_equal(jump, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +214,9 @@ int main(void)
 		cmocka_unit_test(durations_go_there_and_back),
 		cmocka_unit_test(what_is_no_duration_is_refused),
 		cmocka_unit_test(more_than_ten_years_is_past_the_limit),
+		cmocka_unit_test(a_wall_clock_that_jumps_is_believed_after_a_minute),
+		cmocka_unit_test(a_wall_clock_that_was_wrong_for_a_moment_was_never_followed),
+		cmocka_unit_test(a_wall_clock_that_is_slewed_never_jumped),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -530,6 +530,27 @@ static void a_clock_that_jumps_ahead_expires_nothing_for_a_minute(void **state)
 	assert_int_equal(row->state, DELIVERY_EXPIRED);
 }
 
+static void a_clock_that_was_wrong_for_a_moment_changed_nothing(void **state)
+{
+	struct world *world = *state;
+	int64_t far_ms = INT64_C(7) * 24 * HOUR_MS;
+
+	world_queue(world, 20, &(struct world_row){.lane = 1, .attempts_max = 10});
+	world_step_wall(world, far_ms);
+	world_commit_all(world);
+	world_answer_all(world, 1, HERALD_DEFERRED);
+	world_commit_all(world);
+	world_pass(world, 1000);
+	world_step_wall(world, -far_ms);
+	for (int i = 0; i < 600; i++) {
+		world_answer_all(world, 1, HERALD_DELIVERED);
+		world_commit_all(world);
+		world_pass(world, 500);
+	}
+	assert_int_equal(world_count(world, DELIVERY_EXPIRED), 0);
+	assert_int_equal(world_count(world, DELIVERY_DELIVERED), 20);
+}
+
 static void a_test_is_delivered_without_being_handed_over(void **state)
 {
 	struct world *world = *state;
@@ -643,6 +664,7 @@ int main(void)
 		TEST(a_ticket_that_a_living_process_forgot_is_uncertain_alone),
 		TEST(what_expired_before_it_was_sent_ends_without_a_try),
 		TEST(a_clock_that_jumps_ahead_expires_nothing_for_a_minute),
+		TEST(a_clock_that_was_wrong_for_a_moment_changed_nothing),
 		TEST(a_test_is_delivered_without_being_handed_over),
 		TEST(a_settle_that_the_store_cannot_take_is_tried_until_it_does),
 		TEST(one_person_gets_one_conversation),

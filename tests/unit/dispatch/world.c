@@ -250,17 +250,19 @@ static struct world_row *due_in(struct world *world, struct store_claim *claim)
 		keep_earlier(&claim->ret_next_due_ms, row->due_at_ms);
 		if (row->priority == HERALD_CRITICAL)
 			keep_earlier(&claim->ret_next_critical_ms, row->due_at_ms);
-		if (row->due_at_ms <= world->wall && is_better(row, best))
+		if (row->due_at_ms <= claim->op.now_ms && is_better(row, best))
 			best = row;
 	}
 	return best;
 }
 
 /* The claim compares again what the plan looked at. */
-static bool may_be_leased(struct world *world, struct world_row *row)
+static bool may_be_leased(struct world *world, struct world_row *row, int64_t now_ms)
 {
 	if (row->is_cancelled)
 		row->state = DELIVERY_CANCELLED;
+	else if (row->expires_at_ms <= now_ms)
+		row->state = DELIVERY_EXPIRED;
 	else if (world->suppressed[row->address] && row->address != 0)
 		row->state = DELIVERY_SUPPRESSED;
 	else if (row->recipient != 0 && world->versions[row->recipient] != row->version)
@@ -279,7 +281,7 @@ static void commit_claim(struct world *world, struct store_claim *claim)
 	while ((row = due_in(world, claim)) != NULL && claim->ret_count < claim->limit) {
 		struct job *job;
 
-		if (!may_be_leased(world, row)) {
+		if (!may_be_leased(world, row, claim->op.now_ms)) {
 			claim->ret_other++;
 			continue;
 		}
