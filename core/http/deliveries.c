@@ -158,18 +158,36 @@ static void submit_redrive(struct request *request, struct store_redrive *redriv
 void delivery_redrive(struct request *request)
 {
 	struct store_redrive *redrive = arena_new_of(request->arena, struct store_redrive);
+	struct store_letter *letter = arena_new_of(request->arena, struct store_letter);
 
-	redrive->limit = 1;
-	redrive->filter.recipient = "";
-	if (delivery_id(request, &redrive->notification, &redrive->n))
+	redrive->letters = letter;
+	redrive->letter_count = 1;
+	if (delivery_id(request, &letter->notification, &letter->n))
 		submit_redrive(request, redrive);
+}
+
+/* Which ones is found here, where looking for them holds nobody's writes up. */
+static void redrive_found(struct request *request, const struct store_filter *filter, uint32_t limit)
+{
+	struct store_redrive *redrive = arena_new_of(request->arena, struct store_redrive);
+	struct store_letter *letters;
+	struct herald_error err;
+	enum herald_code code = store_letters(intake_session(request->intake), request->tenant, filter, limit,
+					      request->arena, &letters, &redrive->letter_count, &err);
+
+	if (code != HERALD_OK) {
+		answer_code(request, code, &err);
+		return;
+	}
+	redrive->letters = letters;
+	submit_redrive(request, redrive);
 }
 
 /* At most STATEMENT_ROWS_MAX in one call, so that no statement holds the writer; the count says whether to
  * ask again. */
 void deliveries_redrive(struct request *request)
 {
-	struct store_redrive *redrive = arena_new_of(request->arena, struct store_redrive);
+	struct store_filter filter = {.recipient = ""};
 	struct filter_words words = {.state = "dead", .channel = "", .recipient = "", .reason = ""};
 	struct field_reader reader;
 	int64_t limit = STATEMENT_ROWS_MAX;
@@ -181,15 +199,14 @@ void deliveries_redrive(struct request *request)
 		field_text(&reader, "recipient", RECIPIENT_ID_BYTES_MAX, &words.recipient);
 		field_text(&reader, "reason", 32, &words.reason);
 		field_count(&reader, "limit", 1, STATEMENT_ROWS_MAX, &limit);
-		filter_read(request, &words, "/", &redrive->filter);
-		field_instant(&reader, "since", &redrive->filter.since_ms);
-		if (redrive->filter.state != DELIVERY_DEAD && redrive->filter.state != DELIVERY_EXPIRED)
+		filter_read(request, &words, "/", &filter);
+		field_instant(&reader, "since", &filter.since_ms);
+		if (filter.state != DELIVERY_DEAD && filter.state != DELIVERY_EXPIRED)
 			faults_add(&request->faults, "/state", "range", "must be dead or expired");
 	}
 	if (request_is_faulty(request))
 		return;
-	redrive->limit = (uint32_t)limit;
-	submit_redrive(request, redrive);
+	redrive_found(request, &filter, (uint32_t)limit);
 }
 
 /* --- parked ones --- */

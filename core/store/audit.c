@@ -18,7 +18,9 @@ static int64_t audit_subject(const struct store_op *op)
 	case STORE_CANCEL:
 		return ((const struct store_cancel *)op)->notification;
 	case STORE_REDRIVE:
-		return ((const struct store_redrive *)op)->notification;
+		return ((const struct store_redrive *)op)->letter_count == 1
+			       ? ((const struct store_redrive *)op)->letters[0].notification
+			       : 0;
 	case STORE_RESOLVE:
 		return ((const struct store_resolve *)op)->notification;
 	case STORE_REPLAN:

@@ -67,13 +67,14 @@ static void redrive_row(struct writer *writer, struct store_redrive *redrive, co
 	redrive->ret_count++;
 }
 
-static void redrive_one(struct writer *writer, struct store_redrive *redrive)
+static void redrive_one(struct writer *writer, struct store_redrive *redrive,
+			const struct store_letter *letter)
 {
 	struct delivery_row row;
-	bool is_there = delivery_read(writer, redrive->notification, redrive->n, &row) &&
+	bool is_there = delivery_read(writer, letter->notification, letter->n, &row) &&
 			row.tenant == redrive->op.tenant;
 	sqlite3_stmt *found =
-		conn_one(&writer->conn, SQL_NOTIFICATION_SAME, SQL_ARGS(sql_int(redrive->notification)));
+		conn_one(&writer->conn, SQL_NOTIFICATION_SAME, SQL_ARGS(sql_int(letter->notification)));
 	bool is_cancelled = found != NULL && col_int(found, 5) != 0;
 	conn_end(found);
 
@@ -84,57 +85,16 @@ static void redrive_one(struct writer *writer, struct store_redrive *redrive)
 		redrive_row(writer, redrive, &row);
 }
 
-static int64_t recipient_number(struct writer *writer, int64_t tenant, const char *id)
-{
-	sqlite3_stmt *row =
-		conn_one(&writer->conn, SQL_RECIPIENT_BY_ID, SQL_ARGS(sql_int(tenant), sql_str(id)));
-	int64_t number = row == NULL ? -1 : col_int(row, 0);
-	conn_end(row);
-	return number;
-}
-
-static void redrive_state(struct writer *writer, struct store_redrive *redrive, enum delivery_state state,
-			  int64_t recipient, uint32_t limit)
-{
-	const struct store_filter *filter = &redrive->filter;
-	struct delivery_row *rows = arena_array_of(writer->arena, limit, struct delivery_row);
-	size_t count = 0;
-
-	sqlite3_stmt *row =
-		conn_query(&writer->conn, SQL_LETTERS,
-			   SQL_ARGS(sql_int(state), sql_int(redrive->op.tenant), sql_int(filter->reason),
-				    sql_int(filter->channel), sql_int(recipient),
-				    sql_int(id_since(filter->since_ms)), sql_int(limit)));
-	while (conn_next(&writer->conn, row))
-		delivery_take(row, &writer->conn, &rows[count++]);
-	for (size_t i = 0; i < count; i++)
-		redrive_row(writer, redrive, &rows[i]);
-}
-
 void redrive_execute(struct writer *writer, struct store_op *op)
 {
 	struct store_redrive *redrive = (struct store_redrive *)op;
-	static const enum delivery_state letters[] = {DELIVERY_DEAD, DELIVERY_EXPIRED};
-	const struct store_filter *filter = &redrive->filter;
-	uint32_t limit = redrive->limit < STATEMENT_ROWS_MAX ? redrive->limit : STATEMENT_ROWS_MAX;
-	bool has_recipient = filter->recipient != NULL && filter->recipient[0] != 0;
 
 	redrive->ret_count = 0;
 	redrive->ret_is_unknown = redrive->ret_is_wrong_state = false;
-	if (redrive->notification != 0) {
-		redrive_one(writer, redrive);
-	} else {
-		int64_t recipient =
-			has_recipient ? recipient_number(writer, op->tenant, filter->recipient) : 0;
-		redrive->ret_is_wrong_state = filter->state != 0 && filter->state != DELIVERY_DEAD &&
-					      filter->state != DELIVERY_EXPIRED;
-		for (size_t i = 0; i < countof(letters) && !redrive->ret_is_wrong_state; i++) {
-			bool is_wanted = filter->state == 0 || filter->state == letters[i];
-			if (is_wanted && redrive->ret_count < limit)
-				redrive_state(writer, redrive, letters[i], recipient,
-					      limit - redrive->ret_count);
-		}
-	}
+	for (size_t i = 0; i < redrive->letter_count && i < STATEMENT_ROWS_MAX; i++)
+		redrive_one(writer, redrive, &redrive->letters[i]);
+	if (redrive->letter_count != 1)
+		redrive->ret_is_unknown = redrive->ret_is_wrong_state = false;
 	writer->has_changed = redrive->ret_count > 0;
 }
 

@@ -151,15 +151,19 @@ struct store_filter { /* of deliveries; texts "" and numbers 0: any */
 	int64_t since_ms;
 };
 
+struct store_letter {
+	int64_t notification;
+	uint32_t n;
+};
+
+/* Dead letters, found by store_letters or named by a person: looking for them is no work for the writer. */
 struct store_redrive {
 	struct store_op op;
-	int64_t notification; /* not 0: this one only */
-	uint32_t n;
-	struct store_filter filter;
-	uint32_t limit;
-	int64_t expires_in_ms; /* a new time to live */
+	const struct store_letter *letters; /* what is none any more is passed over */
+	size_t letter_count;                /* at most STATEMENT_ROWS_MAX */
+	int64_t expires_in_ms;              /* a new time to live */
 	uint32_t ret_count;
-	bool ret_is_unknown, ret_is_wrong_state;
+	bool ret_is_unknown, ret_is_wrong_state; /* of one that stands alone */
 };
 
 enum store_resolution { RESOLVE_DELIVERED = 1, RESOLVE_DEAD, RESOLVE_RETRY };

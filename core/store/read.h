@@ -143,6 +143,13 @@ enum herald_code store_deliveries(struct store_session *session, int64_t tenant,
 				  uint32_t limit, struct arena *arena, struct store_delivery_row **ret_rows,
 				  size_t *ret_count, struct herald_error *err);
 
+/* The oldest dead letters (dead or expired, as filter->state says; 0: both) that fit, and that nobody
+ * cancelled: for a redrive. */
+enum herald_code store_letters(struct store_session *session, int64_t tenant,
+			       const struct store_filter *filter, uint32_t limit, struct arena *arena,
+			       struct store_letter **ret_letters, size_t *ret_count,
+			       struct herald_error *err);
+
 /* For the dispatcher and the clerk. */
 enum herald_code store_open_leases(struct store_session *session, int64_t except_run, uint32_t limit,
 				   struct arena *arena, struct store_delivery_row **ret_rows,

@@ -111,6 +111,42 @@ enum herald_code store_deliveries(struct store_session *session, int64_t tenant,
 		arena, ret_rows, ret_count, err);
 }
 
+static void letters_take(struct store_session *session, int64_t tenant, const struct store_filter *filter,
+			 enum delivery_state state, int64_t recipient, uint32_t limit, struct rows *rows)
+{
+	sqlite3_stmt *row = conn_query(&session->conn, SQL_READ_REDRIVABLE,
+				       SQL_ARGS(sql_int(state), sql_int(tenant), sql_int(filter->reason),
+						sql_int(filter->channel), sql_int(recipient),
+						sql_int(id_since(filter->since_ms)), sql_int(limit)));
+	while (conn_next(&session->conn, row))
+		*(struct store_letter *)rows_add(rows) =
+			(struct store_letter){col_int(row, 0), (uint32_t)col_int(row, 1)};
+}
+
+enum herald_code store_letters(struct store_session *session, int64_t tenant,
+			       const struct store_filter *filter, uint32_t limit, struct arena *arena,
+			       struct store_letter **ret_letters, size_t *ret_count, struct herald_error *err)
+{
+	static const enum delivery_state states[] = {DELIVERY_DEAD, DELIVERY_EXPIRED};
+	struct rows rows;
+
+	rows_init(&rows, arena, sizeof(struct store_letter));
+	session_begin(session);
+	int64_t recipient = session_recipient(session, tenant, filter->recipient);
+	for (size_t i = 0; i < countof(states) && recipient >= 0; i++) {
+		bool is_wanted = filter->state == 0 || filter->state == states[i];
+		if (is_wanted && rows.count < limit)
+			letters_take(session, tenant, filter, states[i], recipient,
+				     limit - (uint32_t)rows.count, &rows);
+	}
+	enum herald_code code = session_end(session, err);
+	if (code == HERALD_OK) {
+		*ret_letters = (struct store_letter *)(void *)rows.data;
+		*ret_count = rows.count;
+	}
+	return code;
+}
+
 enum herald_code store_attempts(struct store_session *session, int64_t id, int64_t n, struct arena *arena,
 				struct store_attempt_row **ret_rows, size_t *ret_count,
 				struct herald_error *err)

@@ -190,12 +190,6 @@ const char *const sql_text[SQL_STATEMENTS] = {
 		"SELECT coalesce(sum(state = 3), 0), coalesce(sum(state IN (3, 4, 5, 10)), 0)"
 		" FROM delivery WHERE notification = ?1",
 	[SQL_DELIVERIES_LAST] = "SELECT coalesce(max(n), -1) FROM delivery WHERE notification = ?1",
-	[SQL_LETTERS] =
-		"SELECT " DELIVERY_COLUMNS " FROM delivery d INDEXED BY delivery_letter"
-		" JOIN notification n ON n.id = d.notification WHERE d.state IN (6, 7, 10) AND d.state = ?1"
-		" AND d.tenant = ?2 AND (?3 = 0 OR d.reason = ?3) AND (?4 = 0 OR d.channel = ?4)"
-		" AND (?5 = 0 OR d.recipient = ?5) AND d.notification >= ?6 AND n.cancel_reason = 0"
-		" ORDER BY d.notification, d.n LIMIT ?7",
 	[SQL_RECIPIENT_WAITING] =
 		"SELECT " DELIVERY_COLUMNS
 		" FROM history h JOIN delivery d ON d.notification = h.notification"
@@ -352,6 +346,12 @@ const char *const sql_text[SQL_STATEMENTS] = {
 	[SQL_READ_LETTERS] =
 		DELIVERY_READ " FROM delivery d INDEXED BY delivery_letter" DELIVERY_READ_JOINS
 			      " WHERE d.state IN (6, 7, 10) AND d.state = ?4 AND" DELIVERY_FILTER,
+	[SQL_READ_REDRIVABLE] =
+		"SELECT d.notification, d.n FROM delivery d INDEXED BY delivery_letter"
+		" JOIN notification n ON n.id = d.notification WHERE d.state IN (6, 7, 10) AND d.state = ?1"
+		" AND d.tenant = ?2 AND (?3 = 0 OR d.reason = ?3) AND (?4 = 0 OR d.channel = ?4)"
+		" AND (?5 = 0 OR d.recipient = ?5) AND d.notification >= ?6 AND n.cancel_reason = 0"
+		" ORDER BY d.notification, d.n LIMIT ?7",
 	[SQL_READ_OPEN_LEASES] =
 		DELIVERY_READ " FROM delivery d INDEXED BY delivery_leased" DELIVERY_READ_JOINS
 			      " WHERE d.state = 3 AND d.run <> ?1 LIMIT ?2",
