@@ -44,10 +44,31 @@ static void forget_ticket(void *value, void *context)
 	}
 }
 
+void dispatcher_forget(struct dispatcher *dispatcher, struct store_op *op)
+{
+	struct store_claim *claim = (struct store_claim *)op;
+
+	(void)dispatcher;
+	if (op->verb == STORE_MEMORY)
+		memory_forget((struct store_memory *)op);
+	while (op->verb == STORE_CLAIM && claim->ret_jobs != NULL) {
+		struct job *job = (struct job *)claim->ret_jobs;
+
+		claim->ret_jobs = job->item.next;
+		job_free(job);
+	}
+}
+
 void dispatcher_free(struct dispatcher *dispatcher)
 {
+	struct queue_item *item, *next;
+
 	if (dispatcher == NULL)
 		return;
+	for (item = dispatcher->retries; item != NULL; item = next) {
+		next = item->next;
+		dispatcher_forget(dispatcher, (struct store_op *)item);
+	}
 	map_each(dispatcher->hand.by_key[TICKET_BY_NOTIFICATION], forget_ticket, dispatcher);
 	hand_done(&dispatcher->hand);
 	while (dispatcher->take_backs != NULL) {

@@ -52,6 +52,8 @@ struct dispatcher;
 struct dispatcher *dispatcher_new(const struct dispatcher_settings *settings);
 /* What is still in hand is forgotten: its rows stay leased, and the next daemon resolves them. */
 void dispatcher_free(struct dispatcher *dispatcher);
+/* An answer of the store that comes after the last turn: frees what it brought. */
+void dispatcher_forget(struct dispatcher *dispatcher, struct store_op *op);
 
 /* Before the inputs of a turn.  A jump of the wall clock against the monotonic one is noticed here. */
 void dispatcher_clock(struct dispatcher *dispatcher, int64_t now_mono_ms, int64_t now_wall_ms);

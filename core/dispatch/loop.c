@@ -112,7 +112,11 @@ void loop_free(struct loop *loop)
 		next = item->next;
 		store_op_done((struct store_op *)item);
 	}
-	queue_take_all(loop->commits); /* they live in the dispatcher's tickets */
+	/* Settles and claims live in the dispatcher, and go with it. */
+	for (item = queue_take_all(loop->commits); item != NULL; item = next) {
+		next = item->next;
+		dispatcher_forget(loop->dispatcher, (struct store_op *)item);
+	}
 	dispatcher_free(loop->dispatcher);
 	answer_taken_back(loop);
 	queue_free(loop->jobs);

@@ -49,10 +49,19 @@ static void spread(struct dispatcher *dispatcher, struct outlet *outlet, const s
 	}
 }
 
+static struct memory_note *note_of(struct store_memory *memory)
+{
+	return (struct memory_note *)((char *)memory - offsetof(struct memory_note, memory));
+}
+
+void memory_forget(struct store_memory *memory)
+{
+	arena_free(note_of(memory)->arena);
+}
+
 void memory_committed(struct dispatcher *dispatcher, struct store_memory *memory)
 {
-	struct memory_note *note =
-		(struct memory_note *)((char *)memory - offsetof(struct memory_note, memory));
+	struct memory_note *note = note_of(memory);
 	struct outlet *outlet = dispatcher_outlet(dispatcher, memory->channel);
 
 	CHECK(outlet != NULL && dispatcher->notes > 0);

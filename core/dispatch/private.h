@@ -84,6 +84,7 @@ void ticket_pay_back(struct dispatcher *dispatcher, struct ticket *ticket, enum 
 
 /* memory.c */
 void memory_committed(struct dispatcher *dispatcher, struct store_memory *memory);
+void memory_forget(struct store_memory *memory); /* nobody waits for it any more */
 
 /* takeback.c */
 bool take_back_names(const struct store_op *op, const struct job *job);

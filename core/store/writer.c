@@ -11,7 +11,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -58,13 +57,6 @@ struct batch {
 	struct store_op *first, **end;
 	size_t count;
 };
-
-static int64_t mono_us(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 void op_fail(struct store_op *op, enum herald_code code, const char *text)
 {
@@ -321,7 +313,7 @@ static void writer_transaction(struct writer *writer)
 {
 	const struct store_hooks *hooks = &writer->store->settings.hooks;
 	struct batch batch;
-	int64_t began_us = mono_us();
+	int64_t began_us = clock_mono_us();
 	size_t count_max = writer->alone > 0 ? 1 : BATCH_OPS_MAX;
 
 	batch_init(&batch);
@@ -332,14 +324,14 @@ static void writer_transaction(struct writer *writer)
 		return;
 	}
 	while (writer->waiting != NULL && batch.count < count_max && writer->conn.trouble == CONN_FINE &&
-	       (batch.count == 0 || mono_us() - began_us < BATCH_BUDGET_US)) {
+	       (batch.count == 0 || clock_mono_us() - began_us < BATCH_BUDGET_US)) {
 		struct store_op *op = waiting_pop(writer);
 		batch_add(&batch, op);
 		writer_execute(writer, op);
 	}
-	int64_t commit_us = mono_us();
+	int64_t commit_us = clock_mono_us();
 	conn_commit(&writer->conn);
-	commit_us = mono_us() - commit_us;
+	commit_us = clock_mono_us() - commit_us;
 	atomic_store(&writer->store->commit_us, commit_us);
 	if (writer->alone > 0)
 		writer->alone--;

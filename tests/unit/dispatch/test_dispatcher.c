@@ -551,6 +551,19 @@ static void a_clock_that_was_wrong_for_a_moment_changed_nothing(void **state)
 	assert_int_equal(world_count(world, DELIVERY_DELIVERED), 20);
 }
 
+/* Run under the leak checker: what the store still answers after the last turn is nobody's. */
+static void what_comes_after_the_last_turn_is_not_kept(void **state)
+{
+	struct world *world = *state;
+
+	world_queue(world, 5, &(struct world_row){.lane = 1});
+	world_turn(world);
+	assert_int_equal(world->op_count, 1);
+	world_forget(world);
+	assert_int_equal(world->op_count, 0);
+	assert_int_equal(world_count(world, DELIVERY_LEASED), 5);
+}
+
 static void a_test_is_delivered_without_being_handed_over(void **state)
 {
 	struct world *world = *state;
@@ -665,6 +678,7 @@ int main(void)
 		TEST(what_expired_before_it_was_sent_ends_without_a_try),
 		TEST(a_clock_that_jumps_ahead_expires_nothing_for_a_minute),
 		TEST(a_clock_that_was_wrong_for_a_moment_changed_nothing),
+		TEST(what_comes_after_the_last_turn_is_not_kept),
 		TEST(a_test_is_delivered_without_being_handed_over),
 		TEST(a_settle_that_the_store_cannot_take_is_tried_until_it_does),
 		TEST(one_person_gets_one_conversation),

@@ -403,6 +403,20 @@ void world_commit_batch(struct world *world)
 	}
 }
 
+void world_forget(struct world *world)
+{
+	struct store_op *op = world->ops, *next;
+
+	for (; op != NULL; op = next) {
+		next = (struct store_op *)op->item.next;
+		commit_effect(world, op);
+		dispatcher_forget(world->dispatcher, op);
+	}
+	world->ops = NULL;
+	world->ops_end = &world->ops;
+	world->op_count = 0;
+}
+
 void world_submit(struct world *world, struct store_op *op)
 {
 	book_submit(world, op);

@@ -84,6 +84,8 @@ void world_take_back(struct world *world, struct store_op *op, enum store_verb v
 /* Commit the oldest operation, or all of them and what follows from them. */
 bool world_commit(struct world *world);
 void world_commit_all(struct world *world);
+/* Commits everything, and tells the dispatcher of nothing any more: it is about to end. */
+void world_forget(struct world *world);
 /* All that waits as one transaction, as the writer does: first every effect, then the take-backs are handed
  * over, then each operation is answered. */
 void world_commit_batch(struct world *world);
