@@ -135,11 +135,6 @@ bool destination_feedback(struct destination *destination, enum destination_heal
 	return destination->state != before;
 }
 
-int64_t destination_ready_ms(const struct destination *destination, int64_t now_ms)
-{
-	return block_is_over(destination, now_ms) ? now_ms : destination->blocked_until_ms;
-}
-
 bool destination_is_idle(const struct destination *destination, int64_t now_ms, int64_t idle_ms)
 {
 	return destination->in_flight == 0 && destination->state == DESTINATION_READY &&

@@ -67,8 +67,6 @@ void destination_give_back(struct destination *destination);
  * changed. */
 bool destination_feedback(struct destination *destination, enum destination_health health,
 			  int64_t retry_after_ms, const char *why, int64_t now_ms);
-/* When it could be tried again: now_ms unless it is blocked. */
-int64_t destination_ready_ms(const struct destination *destination, int64_t now_ms);
 /* Nothing would be lost by forgetting it. */
 bool destination_is_idle(const struct destination *destination, int64_t now_ms, int64_t idle_ms);
 

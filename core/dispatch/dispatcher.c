@@ -413,11 +413,6 @@ void dispatcher_drain(struct dispatcher *dispatcher)
 	}
 }
 
-size_t dispatcher_in_hand(const struct dispatcher *dispatcher)
-{
-	return dispatcher->hand.count;
-}
-
 bool dispatcher_is_idle(const struct dispatcher *dispatcher)
 {
 	return dispatcher->hand.count == 0 && dispatcher->claims == 0 && dispatcher->notes == 0 &&

@@ -234,14 +234,6 @@ struct ticket *ticket_hold(struct herald_ticket *handle)
 	return ticket;
 }
 
-void ticket_hold_again(struct tickets *tickets, struct ticket *ticket)
-{
-	pthread_mutex_lock(&tickets->lock);
-	CHECK(ticket->uses > 0);
-	ticket->uses++;
-	pthread_mutex_unlock(&tickets->lock);
-}
-
 void ticket_release(struct tickets *tickets, struct ticket *ticket)
 {
 	pthread_mutex_lock(&tickets->lock);

@@ -85,7 +85,6 @@ enum herald_code ticket_open(struct tickets *tickets, const struct frame *frame,
 /* The open ticket behind a handle, held for the caller, or NULL when it is spent.  ret_tickets may be NULL.
  */
 struct ticket *ticket_hold(struct herald_ticket *handle);
-void ticket_hold_again(struct tickets *tickets, struct ticket *ticket); /* one more use of a held one */
 void ticket_release(struct tickets *tickets, struct ticket *ticket);
 struct tickets *handle_tickets(struct herald_ticket *handle);
 

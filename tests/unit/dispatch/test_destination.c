@@ -99,7 +99,6 @@ static void five_failures_in_a_row_block_it_and_one_success_between_does_not(voi
 	assert_int_equal(destination.state, DESTINATION_BLOCKED);
 	assert_string_equal(destination.why, "it is away");
 	assert_false(destination_admit(&destination, 29999));
-	assert_int_equal(destination_ready_ms(&destination, 10), 30000);
 }
 
 static void after_a_block_exactly_one_probe_goes(void **state)
