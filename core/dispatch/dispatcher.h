@@ -100,7 +100,7 @@ int64_t dispatcher_next_ms(struct dispatcher *dispatcher);
 
 /* Take nothing new; what was not handed over goes back. */
 void dispatcher_drain(struct dispatcher *dispatcher);
-bool dispatcher_is_idle(const struct dispatcher *dispatcher);   /* nothing in hand, nothing under way */
+bool dispatcher_is_idle(const struct dispatcher *dispatcher); /* nothing in hand, nothing under way */
 
 /* True once after a state changed that people see. */
 bool dispatcher_changed(struct dispatcher *dispatcher);

@@ -8,9 +8,12 @@
 
 #include "base/check.h"
 
+enum { NOTES_PER_ROOM = 4 }; /* what may be learned at once, for each that may be in flight */
+
 void dispatcher_memory(struct dispatcher *dispatcher, int32_t channel, uint64_t number,
 		       struct herald_text memory)
 {
+	const struct carrier *carrier = &dispatcher->settings.carrier;
 	struct outlet *outlet = dispatcher_outlet(dispatcher, channel);
 	const struct ticket *ticket = outlet == NULL ? NULL : map_get(outlet->by_number, (int64_t)number);
 	struct memory_note *note;
@@ -18,18 +21,27 @@ void dispatcher_memory(struct dispatcher *dispatcher, int32_t channel, uint64_t 
 
 	if (ticket == NULL)
 		return;
+	/* It gets no KEPT for this one; its process ends, and with it what it learned without end. */
+	if (outlet->notes >= NOTES_PER_ROOM * outlet->policy.destination.window_max) {
+		carrier->kill(carrier->context, channel, number, "it learns faster than can be kept");
+		return;
+	}
 	arena = arena_new();
 	note = arena_new_of(arena, struct memory_note);
 	note->arena = arena;
 	note->ticket = number;
 	note->memory = (struct store_memory){
-		.op = {.verb = STORE_MEMORY, .now_ms = dispatcher->now.wall, .arena = arena},
+		.op = {.verb = STORE_MEMORY,
+		       .tenant = ticket->job->tenant_number,
+		       .now_ms = dispatcher->now.wall,
+		       .arena = arena},
 		.channel = channel,
 		.address_row = ticket->job->address_row,
 		.memory = arena_bytes_copy(arena, memory.data, memory.size),
 	};
 	memcpy(note->memory.address_hash, ticket->job->address_hash, ADDRESS_HASH_BYTES);
 	dispatcher->notes++;
+	outlet->notes++;
 	dispatcher->settings.book.submit(dispatcher->settings.book.context, &note->memory.op);
 }
 
@@ -74,5 +86,6 @@ void memory_committed(struct dispatcher *dispatcher, struct store_memory *memory
 		dispatcher->settings.carrier.kept(dispatcher->settings.carrier.context, outlet->number,
 						  note->ticket);
 	dispatcher->notes--;
+	outlet->notes--;
 	arena_free(note->arena);
 }

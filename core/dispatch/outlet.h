@@ -77,6 +77,7 @@ struct outlet {
 	struct map *by_number; /* tickets that the carrier knows */
 	struct ticket_list waiting, out;
 	uint32_t marked_waiting; /* tickets in waiting with a crash mark */
+	uint32_t notes;          /* what its plugin learned, under way to the store */
 	struct ticket *alone;    /* out, and nothing may go beside it */
 	int64_t settled_at_ms;   /* monotonic: when the process last answered anything */
 };

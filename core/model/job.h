@@ -35,6 +35,7 @@ struct job {
 	uint8_t address_hash[ADDRESS_HASH_BYTES];
 	int64_t address_row; /* row that store_address writes memory to, 0: inline */
 
+	int64_t tenant_number;
 	const char *tenant, *category, *recipient_id, *name, *locale, *correlation_id, *traceparent;
 	const char *address;
 	struct herald_text memory; /* "" when nothing is known */

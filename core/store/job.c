@@ -40,6 +40,7 @@ struct job *job_from_accept(struct writer *writer, const struct store_accept *ac
 	job->recipient_version = delivery->recipient_version;
 	memcpy(job->address_hash, delivery->address_hash, ADDRESS_HASH_BYTES);
 	job->address_row = delivery->address_row;
+	job->tenant_number = accept->op.tenant;
 	job->tenant = arena_text(arena, tenant_name(writer, accept->op.tenant));
 	job->category = arena_text(arena, accept->category);
 	job->recipient_id = arena_text(arena, delivery->recipient_id);
@@ -98,6 +99,7 @@ struct job *job_from_row(struct writer *writer, sqlite3_stmt *row, const struct 
 	job->recipient = delivery->recipient;
 	job->recipient_version = delivery->recipient_version;
 	job->address_row = delivery->address;
+	job->tenant_number = delivery->tenant;
 	job->tenant = arena_text(arena, tenant_name(writer, delivery->tenant));
 	job->category = col_text(row, CLAIM_CATEGORY, arena);
 	job->recipient_id = col_text(row, CLAIM_RECIPIENT_ID, arena);

@@ -194,6 +194,7 @@ static struct job *job_of(struct world *world, struct world_row *row)
 	job->destination_number = row->destination;
 	job->destination = row->destination == 0 ? "" : "far.example";
 	job->lane = row->lane;
+	job->tenant_number = row->tenant_lane;
 	job->priority = row->priority;
 	job->recipient = row->recipient;
 	job->address_hash[0] = row->address;

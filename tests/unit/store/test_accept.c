@@ -22,6 +22,7 @@ static void a_delivery_with_a_permit_is_born_leased_and_handed_over_as_a_job(voi
 	assert_string_equal(job->destination, "example.org");
 	assert_true(job->destination_number > 0);
 	assert_string_equal(job->tenant, "default");
+	assert_int_equal(job->tenant_number, TENANT);
 	assert_string_equal(job->category, "order.shipped");
 	assert_string_equal(job->address, "ada@example.org");
 	assert_string_equal(job->name, "Ada");
@@ -78,6 +79,7 @@ static void what_a_claim_reads_is_what_the_accept_brought(void **state)
 	assert_int_equal(job->attempt, 1);
 	assert_string_equal(job->destination, "example.org");
 	assert_string_equal(job->tenant, "default");
+	assert_int_equal(job->tenant_number, TENANT);
 	assert_string_equal(job->category, "order.shipped");
 	assert_string_equal(job->address, "ada@example.org");
 	assert_memory_equal(job->address_hash, one.deliveries[0].address_hash, ADDRESS_HASH_BYTES);
