@@ -189,10 +189,10 @@ class Daemon:
                 words += ["--set", f"{name}={value}"]
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env={**os.environ, **self.environment})
+        started = wait_until(lambda: self.event("daemon_started", begin) or self._died(), "heraldd to start", 60)
+        self.port = started["port"]
+        self.api = self.client(over_tcp=False)
         if is_ready:
-            started = wait_until(lambda: self.event("daemon_started", begin) or self._died(), "heraldd to start", 60)
-            self.port = started["port"]
-            self.api = self.client(over_tcp=False)
             wait_until(lambda: self.api.get("/readyz").status == 200, "heraldd to be ready")
 
     def _died(self):
