@@ -7,7 +7,7 @@
 #include "model/field.h"
 #include "base/check.h"
 
-enum { PATCH_TRIES_MAX = 3 };
+enum { PATCH_TRIES_MAX = 50 };
 
 struct deciding {
 	struct store_put_category put;
@@ -95,7 +95,7 @@ static void decided(struct request *request)
 		patch(request);
 		return;
 	}
-	if (put->op.code == HERALD_CONFLICT) {
+	if (put->op.code == HERALD_CONFLICT && (request->if_match >= 0 || deciding->read_version < 0)) {
 		answer_problem(request, PROBLEM_changed_meanwhile,
 			       "the category was changed meanwhile; read it again");
 		return;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/id.h"
 #include "http/private.h"
 #include "http/resources.h"
 #include "http/view.h"
@@ -67,8 +68,17 @@ static void accepted(struct request *request)
 {
 	struct trial *trial = request->state;
 
-	if (answer_op_trouble(request, &trial->accept.op))
+	/* The same key again: how the first one went, with no second message. */
+	if (trial->accept.op.code == HERALD_OK && trial->accept.op.ret_is_replay) {
+		const char *first = arena_bytes_copy(request->arena, trial->accept.op.ret_replay.data,
+						     trial->accept.op.ret_replay.size)
+					    .data;
+
+		CHECK(id_parse("ntf", first, &trial->accept.id));
+		answer_header(request, "Idempotent-Replayed", "true");
+	} else if (answer_op_trouble(request, &trial->accept.op)) {
 		return;
+	}
 	trial->waits_until_mono_ms = clock_mono_ms() + OUTCOME_WAIT_MS_MAX;
 	look(request);
 }
@@ -95,6 +105,7 @@ static void checked(struct request *request)
 {
 	struct trial *trial = request->state;
 	struct store_accept *accept = &trial->accept;
+	char id[ID_TEXT_SIZE];
 
 	if (!addresses_good(request, &trial->question, 1, false) || !words_make(request, trial))
 		return;
@@ -132,7 +143,9 @@ static void checked(struct request *request)
 	accept->body_count = 1;
 	accept->recipients = 1;
 	accept->request = text_of("", 0);
-	request_submit(request, &accept->op, accepted);
+	id_text("ntf", accept->id, id);
+	request_submit_once(request, &accept->op, 200, arena_bytes_copy(request->arena, id, strlen(id)),
+			    accepted);
 }
 
 void channel_test(struct request *request)

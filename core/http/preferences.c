@@ -9,7 +9,7 @@
 #include "model/field.h"
 #include "base/check.h"
 
-enum { PATCH_TRIES_MAX = 3 };
+enum { PATCH_TRIES_MAX = 50 };
 
 struct choosing {
 	struct store_put_preference put;
@@ -126,7 +126,7 @@ static void chosen(struct request *request)
 		patch(request);
 		return;
 	}
-	if (put->op.code == HERALD_CONFLICT) {
+	if (put->op.code == HERALD_CONFLICT && (request->if_match >= 0 || choosing->read_version < 0)) {
 		answer_problem(request, PROBLEM_changed_meanwhile,
 			       "the preferences were changed meanwhile; read them again");
 		return;

@@ -9,7 +9,7 @@
 #include "model/field.h"
 #include "base/check.h"
 
-enum { PATCH_TRIES_MAX = 3 };
+enum { PATCH_TRIES_MAX = 50 };
 
 struct writing {
 	struct store_put_recipient put;
@@ -125,7 +125,7 @@ static void written(struct request *request)
 		patch(request);
 		return;
 	}
-	if (put->op.code == HERALD_CONFLICT) {
+	if (put->op.code == HERALD_CONFLICT && (request->if_match >= 0 || writing->read_version < 0)) {
 		answer_problem(request, PROBLEM_changed_meanwhile,
 			       "the recipient was changed meanwhile; read it again");
 		return;

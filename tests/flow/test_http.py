@@ -456,7 +456,6 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not(start):
         assert is_closed and 1 < time.monotonic() - begun < 6
 
 
-@pytest.mark.slow
 def test_a_body_must_come_with_a_kibibyte_a_second(start):
     daemon = start({"loopback": {}})
     key = daemon.key("categories").encode()

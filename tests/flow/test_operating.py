@@ -152,6 +152,15 @@ def test_trying_a_channel_sends_one_real_message_and_says_how_it_went(api, house
     assert (answer["id"] in house.arrived_ids("sms")) == (state == "delivered")
 
 
+def test_trying_a_channel_twice_with_one_key_sends_one_message(api, house, name):
+    key = {"headers": {"Idempotency-Key": name}}
+    first = api.post("/v1/channels/sms/test", {"address": "ok/" + name}, **key)
+    again = api.post("/v1/channels/sms/test", {"address": "ok/" + name}, **key)
+    assert first.status == again.status == 200 and again.data == first.data and again.headers["Idempotent-Replayed"] == "true"
+    assert len([row for row in house.arrived("sms") if row[2] == "ok/" + name]) == 1
+    assert api.post("/v1/channels/sms/test", {"address": "ok/other"}, **key).problem == "idempotency_mismatch"
+
+
 def test_trying_a_channel_with_what_is_no_address_sends_nothing(api, house):
     before = len(house.arrived("sms"))
     assert api.post("/v1/channels/sms/test", {"address": "dance"}).pointers == ["/address"]
