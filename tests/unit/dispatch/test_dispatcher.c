@@ -597,71 +597,6 @@ static void a_settle_that_the_store_cannot_take_is_tried_until_it_does(void **st
 	assert_null(world_slot_in(world, 1, SLOT_DONE));
 }
 
-static void one_person_gets_one_conversation(void **state)
-{
-	struct world *world = *state;
-	struct world_slot *slot;
-
-	world_up(world, 2, "bot");
-	for (int i = 0; i < 5; i++)
-		world_accept(world, &(struct world_row){.channel = 2, .lane = 1, .address = 9});
-	world_turn(world);
-	assert_int_equal(world_out(world, 2), 1);
-	slot = world_slot_in(world, 2, SLOT_QUEUED);
-	world_send(world, slot);
-	dispatcher_memory(world->dispatcher, 2, slot->ticket, text_of("a:1", 3));
-	assert_int_equal(world->kept, 0);
-	world_commit_all(world);
-	assert_int_equal(world->kept, 1);
-	world_answer(world, slot, HERALD_DELIVERED, 0);
-	/* From now on it is known, also to jobs that were read before. */
-	world_pass(world, 1000);
-	world_commit_all(world);
-	assert_int_equal(world_out(world, 2), 4);
-}
-
-static const struct store_memory *memory_under_way(const struct world *world)
-{
-	const struct store_op *op = world->ops;
-
-	while (op != NULL && op->verb != STORE_MEMORY)
-		op = (const struct store_op *)op->item.next;
-	assert_non_null(op);
-	return (const struct store_memory *)op;
-}
-
-static void what_a_plugin_learns_belongs_to_the_tenant_of_the_delivery(void **state)
-{
-	struct world *world = *state;
-	struct world_slot *slot;
-
-	world_up(world, 2, "bot");
-	world_accept(world, &(struct world_row){.channel = 2, .lane = 5, .address = 9});
-	world_turn(world);
-	slot = world_slot_in(world, 2, SLOT_QUEUED);
-	world_send(world, slot);
-	dispatcher_memory(world->dispatcher, 2, slot->ticket, text_of("a:1", 3));
-	assert_int_equal(memory_under_way(world)->op.tenant, 5);
-	world_commit_all(world);
-}
-
-static void a_plugin_that_learns_without_end_is_ended(void **state)
-{
-	struct world *world = *state;
-	struct world_slot *slot;
-
-	world_up(world, 2, "bot");
-	world_accept(world, &(struct world_row){.channel = 2, .lane = 1, .address = 9});
-	world_turn(world);
-	slot = world_slot_in(world, 2, SLOT_QUEUED);
-	world_send(world, slot);
-	for (int i = 0; i < 100000; i++)
-		dispatcher_memory(world->dispatcher, 2, slot->ticket, text_of("a:1", 3));
-	assert_true(world->kills > 0);
-	assert_in_range(world->op_count, 1, 1000);
-	world_commit_all(world);
-}
-
 static void draining_takes_nothing_new_and_finishes_what_is_out(void **state)
 {
 	struct world *world = *state;
@@ -723,9 +658,6 @@ int main(void)
 		TEST(what_comes_after_the_last_turn_is_not_kept),
 		TEST(a_test_is_delivered_without_being_handed_over),
 		TEST(a_settle_that_the_store_cannot_take_is_tried_until_it_does),
-		TEST(one_person_gets_one_conversation),
-		TEST(what_a_plugin_learns_belongs_to_the_tenant_of_the_delivery),
-		TEST(a_plugin_that_learns_without_end_is_ended),
 		TEST(draining_takes_nothing_new_and_finishes_what_is_out),
 		TEST(a_dropped_channel_finishes_and_takes_nothing_new),
 	};

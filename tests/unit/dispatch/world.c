@@ -372,7 +372,7 @@ bool world_commit(struct world *world)
 	if (op->takes_back)
 		dispatcher_take_back(world->dispatcher, op);
 	else
-		dispatcher_committed(world->dispatcher, op);
+		(world->is_over ? dispatcher_forget : dispatcher_committed)(world->dispatcher, op);
 	return true;
 }
 
@@ -406,16 +406,9 @@ void world_commit_batch(struct world *world)
 
 void world_forget(struct world *world)
 {
-	struct store_op *op = world->ops, *next;
-
-	for (; op != NULL; op = next) {
-		next = (struct store_op *)op->item.next;
-		commit_effect(world, op);
-		dispatcher_forget(world->dispatcher, op);
-	}
-	world->ops = NULL;
-	world->ops_end = &world->ops;
-	world->op_count = 0;
+	world->is_over = true;
+	while (world_commit(world))
+		continue;
 }
 
 void world_submit(struct world *world, struct store_op *op)

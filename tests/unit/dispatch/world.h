@@ -55,6 +55,7 @@ struct world {
 	struct store_op **ops_end;
 	size_t op_count;
 	bool is_busy; /* the store says "not now" */
+	bool is_over; /* the dispatcher's last turn was made */
 
 	struct store_op *answered; /* the last take-back that ended */
 	size_t answered_count;
