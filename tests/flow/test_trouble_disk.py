@@ -154,7 +154,7 @@ def test_a_failed_sync_tells_everybody_503_ends_with_70_and_loses_nothing(capsys
     daemon = Traced("fdatasync:error=EIO:when=1+", channels={"loopback": {}})
     try:
         daemon.api.category()
-        callers = Callers(daemon, count=8, channel="loopback", over_tcp=False)
+        callers = Callers(daemon, count=32, channel="loopback", over_tcp=False)
         wait_until(lambda: len(callers.accepted) > 200, "some work")
         daemon.attach()
         status = daemon.process.wait(20)
