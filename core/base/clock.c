@@ -63,7 +63,7 @@ int64_t clock_watch_look(struct clock_watch *watch, int64_t wall_ms, int64_t mon
 		watch->jumped_by_ms = by_ms;
 		watch->believe_at_ms = mono_ms + CLOCK_JUMP_MS;
 	}
-	return by_ms > 0 ? mono_ms + watch->offset_ms : wall_ms;
+	return mono_ms + watch->offset_ms;
 }
 
 static bool year_is_leap(int year)

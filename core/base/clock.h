@@ -16,9 +16,10 @@ int64_t clock_wall_us(void);
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
 
-/* The wall clock, looked at with distrust: for a minute after a jump against the monotonic one, its wearer is
- * told the earlier of the old time and the new, so that a clock that was set wrong for a moment ends nothing
- * and sends nothing early.  Zeroed at first. */
+/* The wall clock, looked at with distrust: for a minute after a jump against the monotonic one, ahead or
+ * back, its wearer is told the old time as it goes on, so that a clock that was set wrong for a moment ends
+ * nothing, puts nothing off and sends nothing early.  Whoever writes a time that another compares wears one.
+ * Zeroed at first. */
 enum { CLOCK_JUMP_MS = 60 * 1000 };
 struct clock_watch {
 	int64_t offset_ms;    /* wall - monotonic, as it is believed */

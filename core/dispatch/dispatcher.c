@@ -299,7 +299,7 @@ void dispatcher_queued(struct dispatcher *dispatcher, const struct store_queued 
 	for (size_t i = 0; i < count; i++) {
 		struct outlet *outlet = dispatcher_outlet(dispatcher, rows[i].channel);
 
-		if (outlet != NULL && rows[i].count > 0)
+		if (outlet != NULL)
 			lanes_note(&outlet->lanes, rows[i].lane, rows[i].due_at_ms,
 				   rows[i].priority == HERALD_CRITICAL, rows[i].count);
 	}

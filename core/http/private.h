@@ -2,6 +2,7 @@
 #ifndef HTTP_PRIVATE_H
 #define HTTP_PRIVATE_H
 
+#include "base/clock.h"
 #include "http/http.h"
 #include "http/request.h"
 
@@ -54,6 +55,7 @@ struct api_thread {
 	struct intake *intake;
 	struct rate_keeper *rates, *guesses;
 	struct address_cache *addresses;
+	struct clock_watch clock;
 };
 
 struct http {
@@ -68,6 +70,8 @@ struct http {
 	_Atomic size_t busy;
 	_Atomic uint64_t request_serial;
 };
+
+int64_t thread_now_ms(struct api_thread *thread); /* UTC; its own thread only */
 
 /* server.c -> request.c: the life of a request as libmicrohttpd tells it. */
 struct request *request_begin(struct api_thread *thread, struct MHD_Connection *connection, const char *raw);

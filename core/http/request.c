@@ -41,7 +41,7 @@ struct request *request_begin(struct api_thread *thread, struct MHD_Connection *
 	request->raw = arena_text(arena, raw);
 	request->is_admin_socket =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON)->daemon == thread->daemons[1];
-	request->now_ms = clock_wall_ms();
+	request->now_ms = thread_now_ms(thread);
 	request->began_mono_us = clock_mono_us();
 	request->patience =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;

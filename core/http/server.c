@@ -152,6 +152,13 @@ static bool is_over(struct api_thread *thread)
 	return thread->suspended == 0 && (thread->open == 0 || clock_mono_ms() > thread->ends_mono_ms);
 }
 
+int64_t thread_now_ms(struct api_thread *thread)
+{
+	int64_t jump_ms; /* the dispatcher tells people */
+
+	return clock_watch_look(&thread->clock, clock_wall_ms(), clock_mono_ms(), &jump_ms);
+}
+
 static void *api_thread_run(void *context)
 {
 	struct api_thread *thread = context;
@@ -160,6 +167,7 @@ static void *api_thread_run(void *context)
 		struct epoll_event events[4];
 
 		(void)epoll_wait(thread->epoll, events, 4, wait_ms(thread));
+		(void)thread_now_ms(thread); /* also while nobody asks: a jump has to be seen in time */
 		run_sleepers(thread, thread->ends_mono_ms != 0 ? INT64_MAX : clock_mono_ms());
 		run_completions(thread);
 		patience_sweep(thread);

@@ -24,6 +24,7 @@ struct store_op;
 
 /* A lane that got rows queued (accept without a permit, wake, replan, redrive, resolve): the dispatcher's
  * reason to claim.  Not told of settles: whoever settles knows. */
+/* count 0: nothing new, but something of it is due sooner. */
 struct store_queued {
 	int32_t channel;
 	int64_t lane;

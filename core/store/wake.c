@@ -3,10 +3,12 @@
  * Held and parked rows are found by the time at which somebody has to look at them.  Queued ones are found by
  * their claim; those that nobody claims (a paused channel, an ill destination) are walked past, a piece at
  * each call, in the order of the ready index: no index by expiry, which every queued row would have to pay.
+ * The walk also mends what a clock that was wrong put off: see is_ahead.
  */
 #include "store/private.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 
 static size_t wake_collect(struct writer *writer, sqlite3_stmt *query, struct delivery_row *rows)
 {
@@ -35,6 +37,32 @@ static void wake_one(struct writer *writer, struct store_wake *wake, const struc
 	}
 }
 
+/* Due at a time that only a clock that was wrong could have given: who was never tried is due at once, and
+ * nobody was tried in the future. */
+static bool is_ahead(const struct delivery_row *row, int64_t now_ms)
+{
+	int64_t latest_ms = now_ms + CLOCK_JUMP_MS;
+
+	return row->due_at_ms > latest_ms &&
+	       (row->first_attempt_at_ms == 0 || row->first_attempt_at_ms > latest_ms);
+}
+
+static void wake_pull(struct writer *writer, struct store_wake *wake, const struct delivery_row *row)
+{
+	const struct store_queued queued = {
+		.channel = row->channel,
+		.lane = row->lane,
+		.priority = row->priority,
+		.due_at_ms = wake->op.now_ms,
+	};
+
+	conn_run(&writer->conn, SQL_DELIVERY_MOVE,
+		 SQL_ARGS(sql_int(row->notification), sql_int(row->n), sql_int(DELIVERY_QUEUED),
+			  sql_int(DELIVERY_QUEUED), sql_int(row->reason), sql_int(wake->op.now_ms),
+			  sql_int(0), sql_int(wake->op.now_ms)));
+	handover_queued(writer, &queued);
+}
+
 /* The walk over what is queued goes on where the last call stopped, and begins again at the end. */
 static void wake_sweep(struct writer *writer, struct store_wake *wake, struct delivery_row *rows,
 		       uint32_t limit)
@@ -50,6 +78,8 @@ static void wake_sweep(struct writer *writer, struct store_wake *wake, struct de
 	for (size_t i = 0; i < count; i++) {
 		if (rows[i].expires_at_ms != 0 && rows[i].expires_at_ms <= wake->op.now_ms)
 			wake_one(writer, wake, &rows[i]);
+		else if (is_ahead(&rows[i], wake->op.now_ms))
+			wake_pull(writer, wake, &rows[i]);
 	}
 }
 

@@ -111,8 +111,8 @@ def check_ledger(daemon, accepted, channel="loopback", seconds=30, may_repeat=Fa
 
     wait_until(lambda: not waiting(), "everything to be settled", seconds)
     arrived = [delivery.rsplit("-", 1)[0] for delivery in daemon.arrived_ids(channel)]
-    lost = wanted - set(arrived)
-    assert not lost, (len(lost), sorted(lost)[:3])
+    lost = sorted(wanted - set(arrived))
+    assert not lost, (len(lost), [api.show(one) for one in lost[:3]])
     twice = len(arrived) - len(set(arrived))
     assert may_repeat or twice == 0, f"{twice} arrived twice"
     return {"promised": len(wanted), "arrived": len(set(arrived)), "twice": twice}

@@ -51,13 +51,18 @@ def test_what_ended_long_ago_is_pruned_what_may_be_sent_again_later_and_what_wai
     api.settled(well), api.settled(dead)
     assert rows(daemon, "SELECT count(*) FROM audit_payload") > 0
 
+    # A clock that jumps is not believed for a minute: each time is that of a start.
     clock.move(29 * DAY)
+    daemon.restart()
+    api = daemon.api
     time.sleep(1.2)  # the clerk has looked
     assert api.get(f"/v1/notifications/{well}").status == 200
     # What ends late is not yet expired when the others are old.
     api.ok("POST", "/v1/channels/rest/pause", {"reason": "a rest"})
     waits = send(api, "ok", channel="rest")
     clock.move(31 * DAY)
+    daemon.restart()
+    api = daemon.api
     wait_until(lambda: api.get(f"/v1/notifications/{well}").status == 404, "the old one to be pruned", 70)
     assert api.get(f"/v1/notifications/{dead}").status == 200
     assert api.show(waits)["counts"] == {"queued": 1}
@@ -66,16 +71,23 @@ def test_what_ended_long_ago_is_pruned_what_may_be_sent_again_later_and_what_wai
     api.ok("POST", f"/v1/deliveries/{dead}-1/redrive")
     api.settled(dead)
 
+    clock.move(92 * DAY)
+    daemon.restart()
+    api = daemon.api
+    wait_until(lambda: api.get(f"/v1/notifications/{dead}").status == 404, "dead ones to be pruned", 70)
     assert rows(daemon, "SELECT count(*) FROM audit_payload") > 0, "the audit's words are kept for two years"
+    clock.move(800 * DAY)
+    daemon.restart()
+    api = daemon.api
+    wait_until(lambda: rows(daemon, "SELECT count(*) FROM audit_payload WHERE seq < 3") == 0, "old words to go", 70)
+    assert rows(daemon, "SELECT count(*) FROM audit") >= 3
     assert api.ok("GET", "/v1/audit/verify")["valid"] is True
 
 
 def test_a_clock_that_jumps_loses_and_doubles_nothing(start, clock):
-    """Forwards and backwards while work goes on: ids stay unique, nothing expires because of a moment's wrong time.
-
-    The time to live is longer than any jump: what is accepted while the clock is a day behind has its end a day early."""
+    """Forwards and backwards while work goes on: ids stay unique, and what lives ten minutes outlives the jump of a day."""
     daemon = start({"loopback": {}}, environment=clock.environment)
-    daemon.api.category(expires_in="2d")
+    daemon.api.category(expires_in="10m")
     callers = Callers(daemon, count=3, over_tcp=False)
     for seconds in (3600, -3600, 30 * 60, 0, -DAY, 5, 0):
         taken = len(callers.accepted)
@@ -93,6 +105,20 @@ def test_a_clock_that_jumps_loses_and_doubles_nothing(start, clock):
     late = send(daemon.api, "ok")
     assert late > max(callers.accepted.values())
     assert daemon.api.settled(late)["counts"] == {"delivered": 1}
+
+
+def test_what_was_accepted_by_a_clock_that_was_ahead_is_sent_when_it_is_right(start, clock):
+    """An hour ahead at the start, as before a time server is reached: nothing waits for that hour to come."""
+    clock.move(3600)
+    daemon = start({"loopback": {}}, environment=clock.environment)
+    daemon.api.category()
+    daemon.api.ok("POST", "/v1/channels/loopback/pause", {"reason": "a rest"})
+    fresh = send(daemon.api, *[f"ok/{n}" for n in range(30)])
+    clock.move(0)
+    daemon.restart()
+    daemon.api.ok("POST", "/v1/channels/loopback/resume")
+    assert daemon.api.settled(fresh, 15)["counts"] == {"delivered": 30}
+    wait_until(lambda: daemon.api.ok("GET", "/v1/channels/loopback")["queued"] == 0, "the count of those that wait", 5)
 
 
 def test_what_waits_for_a_paused_channel_expires_in_time(start):

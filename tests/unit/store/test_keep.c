@@ -265,6 +265,38 @@ static void the_walk_over_queued_rows_meets_all_of_them(void **state)
 	assert_int_equal(sql_value(f, "SELECT count(*) FROM delivery WHERE state = 2"), 12);
 }
 
+/* Rows as a clock that was ahead left them; and one that waits because it failed. */
+static void what_a_wrong_clock_put_off_is_due_at_once_and_what_waits_goes_on_waiting(void **state)
+{
+	struct fixture *f = *state;
+	struct store_wake op = {.op = {.verb = STORE_WAKE, .now_ms = NOW_MS}, .limit = 10};
+	/* Of the row's due time: never tried, tried in the future, tried two hours before. */
+	static const char *const first_tries[] = {"0", "due_at_ms", "due_at_ms - 7200000"};
+	char sql[200];
+	int64_t ids[3];
+
+	for (int i = 0; i < 3; i++) {
+		struct one one;
+		one_init(f, &one, "ada@example.org");
+		one.deliveries[0].expires_at_ms = NOW_MS * 2;
+		assert_int_equal(one_accept(f, &one), HERALD_OK);
+		ids[i] = one.accept.id;
+		snprintf(sql, sizeof(sql), "UPDATE delivery SET due_at_ms = %lld WHERE notification = %lld",
+			 (long long)NOW_MS + 7200000, (long long)ids[i]);
+		sql_do(f, sql);
+		snprintf(sql, sizeof(sql),
+			 "UPDATE delivery SET first_attempt_at_ms = %s WHERE notification = %lld",
+			 first_tries[i], (long long)ids[i]);
+		sql_do(f, sql);
+	}
+	assert_int_equal(run_op(f, &op.op), HERALD_OK);
+	for (int i = 0; i < 3; i++) {
+		snprintf(sql, sizeof(sql), "SELECT due_at_ms FROM delivery WHERE notification = %lld",
+			 (long long)ids[i]);
+		assert_int_equal(sql_value(f, sql), i < 2 ? NOW_MS : NOW_MS + 7200000);
+	}
+}
+
 static struct store_prune prune(struct fixture *f, int64_t before_ms)
 {
 	struct store_prune op = {
@@ -409,6 +441,7 @@ int main(void)
 		PROMISE(a_held_row_is_queued_at_its_time_and_not_before),
 		PROMISE(everything_that_waits_ends_at_its_expiry),
 		PROMISE(the_walk_over_queued_rows_meets_all_of_them),
+		PROMISE(what_a_wrong_clock_put_off_is_due_at_once_and_what_waits_goes_on_waiting),
 		PROMISE(only_what_ended_and_is_old_is_pruned_and_with_everything_it_had),
 		PROMISE(what_may_be_sent_again_is_kept_longer_and_the_walk_goes_past_it),
 		PROMISE(records_of_duplicates_go_when_their_time_is_over),
