@@ -42,6 +42,7 @@ def rows(daemon, question):
         return database.execute(question).fetchone()[0]
 
 
+@pytest.mark.slow  # not under a sanitizer, which wants to be preloaded first
 def test_what_ended_long_ago_is_pruned_what_may_be_sent_again_later_and_what_waits_never(start, clock):
     daemon = start({"loopback": {}, "rest": {}}, environment=clock.environment)
     api = daemon.api
@@ -84,6 +85,7 @@ def test_what_ended_long_ago_is_pruned_what_may_be_sent_again_later_and_what_wai
     assert api.ok("GET", "/v1/audit/verify")["valid"] is True
 
 
+@pytest.mark.slow  # not under a sanitizer, which wants to be preloaded first
 def test_a_clock_that_jumps_loses_and_doubles_nothing(start, clock):
     """Forwards and backwards while work goes on: ids stay unique, and what lives ten minutes outlives the jump of a day."""
     daemon = start({"loopback": {}}, environment=clock.environment)
@@ -107,6 +109,7 @@ def test_a_clock_that_jumps_loses_and_doubles_nothing(start, clock):
     assert daemon.api.settled(late)["counts"] == {"delivered": 1}
 
 
+@pytest.mark.slow  # not under a sanitizer, which wants to be preloaded first
 def test_what_was_accepted_by_a_clock_that_was_ahead_is_sent_when_it_is_right(start, clock):
     """An hour ahead at the start, as before a time server is reached: nothing waits for that hour to come."""
     clock.move(3600)
