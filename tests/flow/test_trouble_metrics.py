@@ -89,3 +89,18 @@ def test_promtool_has_nothing_to_complain_of(house):
         pytest.skip("needs promtool (package prometheus)")
     result = subprocess.run(["promtool", "check", "metrics"], input=house.api.get("/metrics").data, capture_output=True, timeout=30, check=False)
     assert result.returncode == 0 and not result.stderr, result
+
+
+def test_the_page_for_operators_names_every_event_and_says_what_it_means():
+    text = (SOURCE / "core" / "telemetry" / "event.h").read_text()
+    page = (SOURCE / "docs" / "operating.md").read_text()
+    events = re.findall(r'X\((\w+), (\w+),\s*"([^"]*)"\)', text)
+    assert len(events) > 30
+    missing = [name for name, level, sentence in events if f"| `{name}` | {level.lower()} | {sentence} |" not in re.sub(r"[ ]+", " ", page)]
+    assert missing == []
+
+
+def test_every_event_is_emitted_somewhere():
+    names = re.findall(r"X\((\w+), (?:DEBUG|INFO|NOTICE|WARNING|FAULT)", (SOURCE / "core" / "telemetry" / "event.h").read_text())
+    code = "".join(path.read_text() for path in (SOURCE / "core").rglob("*.c"))
+    assert [name for name in names if f"EVENT_{name}" not in code] == []
